@@ -1,0 +1,1 @@
+"""What every layer stands on: errors, settings, ceilings, clock, ids, secrets, log. Imports nothing of ours."""

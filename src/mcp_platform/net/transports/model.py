@@ -1,0 +1,148 @@
+"""One call to an upstream, whatever the transport and the revision it speaks."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from mcp_platform.base.errors import define
+
+UPSTREAM_DOWN = define(
+    "upstream_down",
+    http=502,
+    jsonrpc=-31502,
+    text="The MCP server behind this tool cannot be reached; try again later or tell the operator.",
+    whose="upstream",
+)
+UPSTREAM_TIMEOUT = define(
+    "upstream_timeout",
+    http=504,
+    jsonrpc=-31504,
+    text="The MCP server behind this tool did not answer in time; it may or may not have acted.",
+    whose="upstream",
+)
+UPSTREAM_LOST = define(
+    "upstream_lost",
+    http=502,
+    jsonrpc=-31505,
+    text="The connection to the MCP server behind this tool broke during the call; it may or may not have acted.",
+    whose="upstream",
+)
+UPSTREAM_GARBAGE = define(
+    "upstream_garbage",
+    http=502,
+    jsonrpc=-31506,
+    text="The MCP server behind this tool sent something that is not a valid answer.",
+    whose="upstream",
+)
+UPSTREAM_TOO_LARGE = define(
+    "upstream_too_large",
+    http=502,
+    jsonrpc=-31507,
+    text="The answer of the MCP server behind this tool is larger than the ceiling; ask for less or raise it.",
+    whose="upstream",
+)
+UPSTREAM_REFUSED = define(
+    "upstream_refused",
+    http=502,
+    jsonrpc=-31508,
+    text="The MCP server behind this tool refused the platform's credentials or request; tell the operator.",
+    whose="upstream",
+)
+UPSTREAM_BUSY = define(
+    "upstream_busy",
+    http=503,
+    jsonrpc=-31509,
+    text="Too many calls to this MCP server are under way; try again shortly.",
+    whose="upstream",
+)
+
+
+class RpcError(msgspec.Struct, frozen=True):
+    """A JSON-RPC error object."""
+
+    code: int
+    message: str
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an upstream answered: a result or an error, verbatim JSON."""
+
+    result: bytes | None = None
+    error: bytes | None = None
+    """The JSON of the `error` member."""
+    era: str = "legacy"
+    """`legacy` or `modern`: which dialect the answer is in."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request for an upstream, in no dialect yet: the transport adds what the upstream's revision demands."""
+
+    method: str
+    params: bytes
+    """JSON object without `_meta`, re-encoded from what was checked."""
+    meta: bytes = b"{}"
+    """JSON object: the caller's `_meta` less the keys that the transport owns (protocol version, client info and
+    capabilities, progress token)."""
+    name: str | None = None
+    """The target (tool name, prompt name or resource URI) as the upstream knows it, for `Mcp-Name`."""
+    owner: str | None = None
+    """Principal id; None where the connection may be shared by all."""
+    capabilities: bytes = b"{}"
+    """JSON object: the END client's capabilities; `{}` towards a shared connection."""
+    client_info: bytes | None = None
+    """JSON object: the END client's name and version as it claims them."""
+    log_level: str | None = None
+    progress: bool = False
+    """True where the caller wants progress."""
+    timeout_s: float = 60.0
+    """Until the first byte of an answer or the next sign of life, in seconds."""
+    max_result_bytes: int = 16 * 1024 * 1024
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Which upstream to reach. Everything that is secret comes from the broker."""
+
+    id: str
+    version: int
+    transport: str
+    url: str | None
+    has_credentials: bool
+    interactive: bool
+
+
+class Caller(Protocol):
+    """The other direction during a call: what an upstream says before it answers."""
+
+    def notify(self, method: str, params: bytes) -> None:
+        """A notification about this call (progress, message), `params` verbatim JSON less the remapped token."""
+
+    async def ask(self, method: str, params: bytes) -> Answer:
+        """A request of the server to its client (elicitation, sampling, roots). Answers when the client did."""
+
+
+@dataclass(slots=True)
+class Credentials:
+    """What the broker gives for one upstream, in plaintext; never written anywhere."""
+
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True)
+class Launch:
+    """How to start a stdio server; from the broker."""
+
+    argv: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    cwd: str | None = None
+
+
+class Link(Protocol):
+    """A way to an upstream. Cancelling `call` cancels upstream in the manner of its revision."""
+
+    async def call(self, call: Call, caller: Caller) -> Answer:
+        """Send one request and wait for its answer. Raises Fault(upstream_*)."""
+
+    async def close(self) -> None:
+        """Let go of every connection of this link."""

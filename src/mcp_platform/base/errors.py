@@ -1,6 +1,6 @@
 """The error type and its registry.
 
-Each feature declares its errors in its own `errors.py` with `define`; the reference page is generated from `catalogue()`.
+Each feature declares its errors in its own `errors.py` with `define`; the reference page comes from `catalogue()`.
 A `Fault` carries what a client may see: a stable code and one safe sentence. It never holds a value that somebody
 sent, a secret, or a stack trace; the cause goes to the log beside the error id.
 """
@@ -43,7 +43,7 @@ def catalogue() -> dict[str, ErrorKind]:
     return dict(_catalogue)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Fault(Exception):
     """A refusal or failure of a known kind."""
 

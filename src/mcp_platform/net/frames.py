@@ -7,7 +7,7 @@ machine's user and may knock here.
 import asyncio
 import socket
 import struct
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -37,7 +37,7 @@ def peer_uid(sock: socket.socket) -> int:
 class FrameStream(Generic[T]):
     """One framed connection. `send` never blocks; `drain` waits while the other side is slow."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, receives: Any) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, receives: object) -> None:
         self._reader = reader
         self._writer = writer
         self._decoder = msgspec.msgpack.Decoder(receives)

@@ -1,9 +1,34 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and the switch for the tests that take long."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.journeys.platform import Platform, running_platform
 
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """The event loop that the product runs on."""
     return ("asyncio", {"use_uvloop": True})
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    """A real platform with two workers, ready, and gone after the test."""
+    with running_platform(tmp_path) as started:
+        yield started
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the tests that take long, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--all"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]

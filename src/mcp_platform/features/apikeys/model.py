@@ -1,5 +1,7 @@
 """API keys as a worker knows them: never the key, only its MAC."""
 
+import hashlib
+
 import msgspec
 
 
@@ -18,3 +20,8 @@ class KeyRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Epoch seconds; None means no expiry."""
     scopes: tuple[str, ...] | None
     """Tool patterns that narrow what the principal's roles allow; None narrows nothing."""
+
+
+def shard_of(key_id: str) -> int:
+    """Where a key stands among the shards: 32 bits, the same in SQL and in every worker."""
+    return int.from_bytes(hashlib.blake2b(key_id.encode(), digest_size=4).digest())

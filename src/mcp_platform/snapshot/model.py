@@ -1,0 +1,93 @@
+"""What the gateway knows: one frozen revision of it, and the messages by which it learns of the next.
+
+A snapshot holds no plaintext secret and no code; a request reads one from start to end.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from mcp_platform.features.apikeys.model import KeyRow, shard_of
+from mcp_platform.features.identity.model import PrincipalRow
+from mcp_platform.features.rbac.model import RoleRow
+from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
+
+FORMAT = 1
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """The signed list of content-addressed shards that make one revision. A hash is 32 bytes of BLAKE2b."""
+
+    format: int
+    platform: str
+    revision: int
+    created: float
+    keys: list[bytes]
+    """2^n shards; a key stands in the one that the first n bits of `shard_of` name."""
+    principals: list[bytes]
+    """2^n shards, likewise."""
+    roles: bytes
+    upstreams: bytes
+    tools: dict[str, list[bytes]]
+    """Upstream id → shards of its tools."""
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
+    """Control lives, and this is the newest revision. Signed together with the nonce of the connection it is sent on,
+    so that an old one says nothing."""
+
+    revision: int
+    manifest: bytes
+    """Hash of the manifest's signed bytes."""
+    signature: bytes
+
+
+class SessionEnded(msgspec.Struct, frozen=True, tag="session_ended"):
+    """A legacy session was ended by its client: worthless on every worker until it would have expired."""
+
+    mark: bytes
+    until: float
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """A worker introduces itself."""
+
+    slot: int
+    pid: int
+    nonce: bytes
+    revision: int
+
+
+class Taken(msgspec.Struct, frozen=True, tag="taken"):
+    """A worker answers by this revision from now on."""
+
+    revision: int
+
+
+FromControl = Heartbeat | SessionEnded
+FromWorker = Hello | Taken | SessionEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One revision, decoded. Nothing in it changes."""
+
+    revision: int = 0
+    keys: tuple[dict[str, KeyRow], ...] = ({},)
+    principals: tuple[dict[str, PrincipalRow], ...] = ({},)
+    roles: dict[str, RoleRow] = field(default_factory=dict)
+    upstreams: dict[str, UpstreamRow] = field(default_factory=dict)
+    """By id."""
+    tools: dict[str, ToolRow] = field(default_factory=dict)
+    """By exposed name."""
+
+    def key(self, key_id: str) -> KeyRow | None:
+        return self.keys[bucket(key_id, len(self.keys))].get(key_id)
+
+    def principal(self, principal_id: str) -> PrincipalRow | None:
+        return self.principals[bucket(principal_id, len(self.principals))].get(principal_id)
+
+
+def bucket(identity: str, shards: int) -> int:
+    """Which of `shards` (a power of two) holds this id."""
+    return shard_of(identity) >> (33 - shards.bit_length())

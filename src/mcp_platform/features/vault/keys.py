@@ -1,0 +1,134 @@
+"""The platform's key ring: sealed files in DATA/keys, opened with a key-encryption key that lies outside the folder.
+
+Whoever has the folder or its backup alone can open nothing; the key-encryption key alone opens nothing either.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from mcp_platform.base import ids
+from mcp_platform.base.errors import Fault
+from mcp_platform.base.folder import DataFolder, make_private, write_private
+from mcp_platform.features.vault.check import KEY_BYTES, seal, unseal
+from mcp_platform.features.vault.errors import KEK_UNUSABLE, KEYS_MISSING
+
+WORKER_SECRET_BYTES = 64
+"""Bytes: 32 for the MAC of API keys, 32 to seal ids."""
+
+
+class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """DATA/keys/platform.json: who this platform is. Not secret."""
+
+    platform_id: str
+    created_at: float
+
+
+def kek_path(platform_id: str, kek_file: str | None) -> Path:
+    """Where the key-encryption key lies: the setting's file, or one named after the platform in the user's home."""
+    if kek_file is not None:
+        return Path(kek_file).expanduser()
+    return Path("~/.config/mcp-platform").expanduser() / f"{platform_id}.kek"
+
+
+def read_platform(data: DataFolder) -> Platform:
+    """Raises Fault(keys_missing)."""
+    try:
+        return msgspec.json.decode((data.keys / "platform.json").read_bytes(), type=Platform)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Fault(KEYS_MISSING) from error
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyRing:
+    """Every key of one platform, in plaintext: only in memory, only in the processes that need it."""
+
+    platform_id: str
+    worker_secret: bytes
+    data_key: bytes
+    snapshot_private: Ed25519PrivateKey
+    snapshot_public: Ed25519PublicKey
+
+    @property
+    def mac_key(self) -> bytes:
+        """For the MACs of API keys."""
+        return self.worker_secret[:32]
+
+    @classmethod
+    def create(cls, data: DataFolder, kek_file: str | None, now: float) -> "KeyRing":
+        """Make all keys and write them sealed. An existing `kek_file` is used as it is."""
+        platform_id = ids.new_id("plt")
+        ring = cls(
+            platform_id=platform_id,
+            worker_secret=os.urandom(WORKER_SECRET_BYTES),
+            data_key=os.urandom(KEY_BYTES),
+            snapshot_private=(private := Ed25519PrivateKey.generate()),
+            snapshot_public=private.public_key(),
+        )
+        kek = _make_kek(kek_path(platform_id, kek_file))
+        make_private(data.keys)
+        raw_private = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        sealed = {"snapshot": raw_private, "worker": ring.worker_secret, "data": ring.data_key}
+        for name, plaintext in sealed.items():
+            write_private(data.keys / f"{name}.sealed", seal(kek, plaintext, _purpose(platform_id, name)))
+        public = ring.snapshot_public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        write_private(data.keys / "snapshot.pub", public)
+        write_private(
+            data.keys / "platform.json", msgspec.json.encode(Platform(platform_id=platform_id, created_at=now))
+        )
+        return ring
+
+    @classmethod
+    def open(cls, data: DataFolder, kek_file: str | None) -> "KeyRing":
+        """Raises Fault(keys_missing | kek_unusable | vault_unseal_failed)."""
+        platform_id = read_platform(data).platform_id
+        kek = _read_kek(kek_path(platform_id, kek_file))
+        opened: dict[str, bytes] = {}
+        for name in ("snapshot", "worker", "data"):
+            try:
+                sealed = (data.keys / f"{name}.sealed").read_bytes()
+            except OSError as error:
+                raise Fault(KEYS_MISSING) from error
+            opened[name] = unseal(kek, sealed, _purpose(platform_id, name))
+        private = Ed25519PrivateKey.from_private_bytes(opened["snapshot"])
+        return cls(
+            platform_id=platform_id,
+            worker_secret=opened["worker"],
+            data_key=opened["data"],
+            snapshot_private=private,
+            snapshot_public=private.public_key(),
+        )
+
+
+def _purpose(platform_id: str, name: str) -> bytes:
+    return f"mcp-platform key\x00{platform_id}\x00{name}".encode()
+
+
+def _make_kek(path: Path) -> bytes:
+    if path.exists():
+        return _read_kek(path)
+    if not path.parent.exists():
+        make_private(path.parent)
+    kek = os.urandom(KEY_BYTES)
+    try:
+        write_private(path, kek)
+    except OSError as error:
+        raise Fault(KEK_UNUSABLE) from error
+    return kek
+
+
+def _read_kek(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            kek = stream.read(KEY_BYTES + 1)
+    except OSError as error:
+        raise Fault(KEK_UNUSABLE) from error
+    if len(kek) != KEY_BYTES or stat.S_IMODE(mode) & 0o077:
+        raise Fault(KEK_UNUSABLE)
+    return kek

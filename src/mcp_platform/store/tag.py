@@ -1,0 +1,28 @@
+"""Every kind of entry in the audit log of control: `source:subject:action`, alphabetised."""
+
+from enum import StrEnum
+
+
+class Tag(StrEnum):
+    """What happened. A tag is never given a second meaning."""
+
+    IDENTITY_PRINCIPAL_DISABLE = "identity:principal:disable"
+    IDENTITY_PRINCIPAL_ENABLE = "identity:principal:enable"
+    IDENTITY_PRINCIPAL_LIST = "identity:principal:list"
+    IDENTITY_SETUP_START = "identity:setup:start"
+    KEYS_KEY_CREATE = "keys:key:create"
+    KEYS_KEY_LIST = "keys:key:list"
+    KEYS_KEY_REVOKE = "keys:key:revoke"
+    PLATFORM_FIRST_RUN = "platform:first:run"
+    PLATFORM_REQUEST_UNKNOWN = "platform:request:unknown"
+    PLATFORM_STATUS_READ = "platform:status:read"
+    RBAC_ROLE_CREATE = "rbac:role:create"
+    RBAC_ROLE_DELETE = "rbac:role:delete"
+    RBAC_ROLE_GRANT = "rbac:role:grant"
+    RBAC_ROLE_LIST = "rbac:role:list"
+    RBAC_ROLE_REVOKE = "rbac:role:revoke"
+    UPSTREAMS_SERVER_ADD = "upstreams:server:add"
+    UPSTREAMS_SERVER_LIST = "upstreams:server:list"
+    UPSTREAMS_SERVER_REMOVE = "upstreams:server:remove"
+    UPSTREAMS_SERVER_TEST = "upstreams:server:test"
+    UPSTREAMS_SERVER_TOOLS = "upstreams:server:tools"

@@ -136,6 +136,8 @@ class Launch:
     argv: list[str] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict, repr=False)
     cwd: str | None = None
+    name: str = ""
+    """The server's name, for the log."""
 
 
 class Link(Protocol):

@@ -58,10 +58,11 @@ class Platform:
     """What `init --json` printed."""
     process: subprocess.Popen[bytes] | None = None
     ports: dict[str, int] = field(default_factory=dict)
+    """Port of each surface (`gateway`, `console`), from DATA/run/ports.json."""
 
     @classmethod
     def make(cls, folder: Path, *, command: Sequence[str] = COMMAND, workers: int = 2, config: str = "") -> "Platform":
-        """Run `init` under `folder`; `config` is TOML put beside what `init` wrote."""
+        """Run `init` under `folder`; `config` is TOML: tables that `init` did not write."""
         platform = cls(folder / "data", folder / "home", command, workers)
         platform.home.mkdir(parents=True, exist_ok=True)
         platform.first = platform.cli("init", "--port", "0", "--console-port", "0")
@@ -120,7 +121,8 @@ class Platform:
         """Wait for the ports and then for /readyz; fails with the log when the process ends first."""
         path = self.data / "run" / "ports.json"
         self.wait_for(path.exists, "run/ports.json", timeout_s)
-        self.ports = json.loads(path.read_text())
+        written = json.loads(path.read_text())
+        self.ports = {surface: listening[0][1] for surface, listening in written.items() if listening}
         self.wait_for(self.is_ready, "/readyz", timeout_s)
 
     def is_ready(self) -> bool:

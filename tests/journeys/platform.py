@@ -122,7 +122,7 @@ class Platform:
         path = self.data / "run" / "ports.json"
         self.wait_for(path.exists, "run/ports.json", timeout_s)
         written = json.loads(path.read_text())
-        self.ports = {surface: listening[0][1] for surface, listening in written.items() if listening}
+        self.ports = {surface: written[surface] for surface in ("gateway", "console")}
         self.wait_for(self.is_ready, "/readyz", timeout_s)
 
     def is_ready(self) -> bool:
@@ -142,22 +142,31 @@ class Platform:
             time.sleep(0.02)
 
     def stop(self, signal_number: int = signal.SIGTERM, timeout_s: float = STOP_TIMEOUT_S) -> int:
-        """End the platform and give its exit status; whatever is left of its session afterwards is killed."""
+        """End the platform and give its exit status; what it should have ended and did not is killed."""
         assert self.process is not None, "the platform is not started"
         process, self.process = self.process, None
+        family = descendants(process.pid)
         process.send_signal(signal_number)
         try:
             return process.wait(timeout_s)
         finally:
-            kill_session(process.pid)
+            process.kill()
             process.wait()
+            for left in family:
+                left.kill()
 
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def children(self) -> dict[int, str]:
-        """Process ids of the platform's session (grandchildren too), with their command lines."""
-        return session_members(self.pid)
+    def family(self) -> list[Process]:
+        """Every process below `serve`, grandchildren too."""
+        return descendants(self.pid)
+
+    def pids(self) -> dict[str, int]:
+        """Ids of the platform's own processes by role: `control`, `upstream-host`, `gateway-0` …"""
+        rows = json.loads((self.data / "run" / "processes.json").read_text())["processes"]
+        named = {row["role"] if row["slot"] is None else f"{row['role']}-{row['slot']}": row["pid"] for row in rows}
+        return {name: pid for name, pid in named.items() if pid is not None}
 
     def run(self, *arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command of the platform on this data folder, whatever status it ends with."""
@@ -250,33 +259,53 @@ def modern_request(method: str, params: dict[str, Any], key: str | None) -> tupl
     return json.dumps(message).encode(), headers
 
 
-def session_members(session: int) -> dict[int, str]:
-    """Live processes of a session, by id, with their command lines; the leader itself is left out."""
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process, told from a later one with the same id by when it started."""
+
+    pid: int
+    started: int
+    """Clock ticks after boot."""
+    line: str
+
+    def is_alive(self) -> bool:
+        now = process_table().get(self.pid)
+        return now is not None and now[1].started == self.started
+
+    def kill(self) -> None:
+        if self.is_alive():
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def process_table() -> dict[int, tuple[int, Process]]:
+    """Every live process by id, with its parent's id."""
     found = {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == session:
+        if not entry.name.isdigit():
             continue
         try:
-            after_name = (entry / "stat").read_text().rpartition(")")[2].split()
+            before, _, after = (entry / "stat").read_text().rpartition(")")
             line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         except OSError:
             continue
-        if int(after_name[3]) == session and after_name[0] not in "ZX":
-            found[int(entry.name)] = line
+        state, parent, *rest = after.split()
+        if state not in "ZX":
+            name = before.partition("(")[2]
+            process = Process(int(entry.name), int(rest[17]), f"{name}: {line}")
+            found[process.pid] = (int(parent), process)
     return found
 
 
-def kill_session(session: int) -> None:
-    """End what is left of a session that this test started."""
-    for pid in session_members(session):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    try:
-        os.kill(session, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def descendants(ancestor: int) -> list[Process]:
+    """Live processes below `ancestor`, parents before their children."""
+    table = process_table()
+    found: list[Process] = []
+    parents = {ancestor}
+    while parents:
+        below = [process for parent, process in table.values() if parent in parents]
+        found += below
+        parents = {process.pid for process in below}
+    return found
 
 
 @contextmanager

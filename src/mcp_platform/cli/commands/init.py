@@ -1,0 +1,34 @@
+"""`init`: make a new platform."""
+
+from collections.abc import Mapping
+
+import click
+
+from mcp_platform.cli.first_run import make_platform, show
+from mcp_platform.cli.page import Page
+from mcp_platform.cli.session import Session, with_session
+from mcp_platform.cli.surfaces import surface_options
+
+
+@click.command(
+    cls=Page,
+    examples=[
+        "mcp-platform init --data DIR",
+        "mcp-platform init --data DIR --host 0.0.0.0 --public-url https://mcp.example.com",
+        "mcp-platform init --data DIR --json | jq -r .api_key",
+    ],
+)
+@surface_options
+@with_session
+def init(session: Session, *, flags: Mapping[str, object]) -> None:
+    """Make a new platform in DIR: its keys, its database and a first API key.
+
+    The key is shown once, to a terminal or in the object of --json; anywhere else it goes to a file of mode 0600
+    that is named. The addresses are kept in DIR/mcp-platform.toml. A folder that holds a platform is refused.
+    """
+    made = make_platform(session, flags)
+    session.out.result(made.as_object())
+    show(session, made)
+    session.out.advice("")
+    session.out.advice(f"Next: mcp-platform serve --data {made.data_dir}")
+    session.out.advice(f"Then: mcp-platform server add time --data {made.data_dir} -- uvx mcp-server-time")

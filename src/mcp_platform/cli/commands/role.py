@@ -1,0 +1,101 @@
+"""`role create|list|delete|grant|revoke`: named lists of tools, and who holds them."""
+
+import click
+
+from mcp_platform.cli.lazy import Entry, LazyGroup
+from mcp_platform.cli.page import Page
+from mcp_platform.cli.session import Session, with_session
+from mcp_platform.cli.table import render
+
+
+@click.group(
+    cls=LazyGroup,
+    entries={
+        "create": Entry("role", "create", "Make a role from rules of the form SERVER/TOOL."),
+        "list": Entry("role", "list_roles", "List roles, what they allow and who holds them."),
+        "delete": Entry("role", "delete", "Delete a role that nobody holds."),
+        "grant": Entry("role", "grant", "Give a role to a principal."),
+        "revoke": Entry("role", "revoke", "Take a role from a principal; its calls under way are cut."),
+    },
+)
+def role() -> None:
+    """Make roles and give them to principals. What no role allows is refused.
+
+    The built-in role `member` allows every approved tool of every server.
+    """
+
+
+@click.command(
+    cls=Page,
+    examples=[
+        "mcp-platform role create reader --allow git/git_log --allow git/git_diff",
+        "mcp-platform role create clock --allow 'time/*'",
+    ],
+)
+@click.argument("name")
+@click.option(
+    "--allow",
+    "rules",
+    multiple=True,
+    required=True,
+    metavar="SERVER/TOOL",
+    help="A tool; `*` stands for any server or any tool. Repeatable.",
+)
+@with_session
+def create(session: Session, *, name: str, rules: tuple[str, ...]) -> None:
+    """Make the role NAME."""
+    answer = session.ask("role.create", name=name, rules=list(rules))
+    session.out.result(answer)
+    session.out.line(f"Made role {name}: {', '.join(rules)}")
+    session.out.advice(f"Next: mcp-platform role grant {name} PRINCIPAL")
+
+
+@click.command("list", cls=Page, examples=["mcp-platform role list"])
+@with_session
+def list_roles(session: Session) -> None:
+    """List roles, what they allow and who holds them."""
+    answer = session.ask("role.list")
+    session.out.result(answer)
+    if session.out.as_json:
+        return
+    rows = [[row["name"], row["rules"], row["holders"] or "nobody", row["built_in"]] for row in answer["roles"]]
+    session.out.line(render(["name", "allows", "held by", "built in"], rows))
+    session.out.advice("")
+    session.out.advice("Make one: mcp-platform role create NAME --allow SERVER/TOOL")
+
+
+@click.command(cls=Page, examples=["mcp-platform role delete reader"])
+@click.argument("name")
+@with_session
+def delete(session: Session, *, name: str) -> None:
+    """Delete the role NAME; refused while somebody holds it."""
+    session.out.result(session.ask("role.delete", name=name))
+    session.out.line(f"Deleted role {name}.")
+
+
+@click.command(cls=Page, examples=["mcp-platform role grant reader ana"])
+@click.argument("name", metavar="ROLE")
+@click.argument("principal")
+@with_session
+def grant(session: Session, *, name: str, principal: str) -> None:
+    """Give ROLE to PRINCIPAL."""
+    answer = session.ask("role.grant", name=name, principal=principal)
+    session.out.result(answer)
+    session.out.line(
+        f"{principal} holds {name} now." if answer.get("changed", True) else f"{principal} held {name} already."
+    )
+
+
+@click.command(cls=Page, examples=["mcp-platform role revoke reader ana"])
+@click.argument("name", metavar="ROLE")
+@click.argument("principal")
+@with_session
+def revoke(session: Session, *, name: str, principal: str) -> None:
+    """Take ROLE from PRINCIPAL. Calls under way that only it allowed are cut."""
+    answer = session.ask("role.revoke", name=name, principal=principal)
+    session.out.result(answer)
+    session.out.line(
+        f"{principal} does not hold {name} any more."
+        if answer.get("changed", True)
+        else f"{principal} did not hold it."
+    )

@@ -1,0 +1,41 @@
+"""`serve`: start the platform; on an empty folder, make it first."""
+
+from collections.abc import Mapping
+
+import click
+
+from mcp_platform.cli.data_folder import has_platform, require_platform
+from mcp_platform.cli.first_run import make_platform, show
+from mcp_platform.cli.late import Late
+from mcp_platform.cli.page import Page
+from mcp_platform.cli.session import Session, with_session
+from mcp_platform.cli.surfaces import surface_options
+
+_load = Late("base.config.load")
+_supervisor = Late("supervisor.run")
+
+
+@click.command(
+    cls=Page,
+    examples=["mcp-platform serve", "mcp-platform serve --data /var/lib/mcp-platform --workers 4"],
+)
+@surface_options
+@click.option(
+    "--workers", type=click.IntRange(0, 256), metavar="N", help="Gateway processes; 0: one per core. [default: 0]"
+)
+@with_session
+def serve(session: Session, *, workers: int | None, flags: Mapping[str, object]) -> int:
+    """Start the platform in DIR and run until SIGTERM or Ctrl-C; SIGHUP reads the settings again.
+
+    On an empty or new folder it makes the platform first, as `init` does. What happens is logged to stderr, one JSON
+    object a line. Options here hold for this run only; `init` and the settings file keep them.
+    """
+    if has_platform(session.data):
+        require_platform(session.data)
+    else:
+        made = make_platform(session, flags)
+        session.out.result(made.as_object())
+        show(session, made)
+    flags = {**flags, "gateway.workers": workers}
+    settings = _load.load(session.data.config_file, flags=flags).settings
+    return int(_supervisor.run(session.data, settings))

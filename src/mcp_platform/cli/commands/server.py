@@ -1,0 +1,214 @@
+"""`server add|list|remove|tools|test`: the MCP servers behind the platform."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mcp_platform.cli import given
+from mcp_platform.cli.lazy import Entry, LazyGroup
+from mcp_platform.cli.page import Page
+from mcp_platform.cli.session import Session, with_session
+from mcp_platform.cli.table import render
+
+
+@click.group(
+    cls=LazyGroup,
+    entries={
+        "add": Entry("server", "add", "Connect to a server, list its tools and let agents use them."),
+        "list": Entry("server", "list_servers", "List servers."),
+        "remove": Entry("server", "remove", "Take a server away, its secrets too; its tools' names stay reserved."),
+        "tools": Entry("server", "tools", "List a server's tools and the names that agents see."),
+        "test": Entry("server", "test", "Connect to a server and say how far it gets."),
+    },
+)
+def server() -> None:
+    """Manage the MCP servers behind the platform."""
+
+
+@click.command(
+    cls=Page,
+    examples=[
+        "mcp-platform server add docs https://mcp.example.com/mcp --header 'Authorization: @file:token.txt'",
+        "mcp-platform server add time -- uvx mcp-server-time",
+        "mcp-platform server add git --env-file git.env --cwd /srv/repo -- mcp-server-git --repository .",
+    ],
+)
+@click.argument("name")
+@click.argument("target", nargs=-1, required=True, type=click.UNPROCESSED, metavar="URL | -- COMMAND [ARGS]...")
+@click.option(
+    "--header", multiple=True, metavar="'K: V'", help="A header for an HTTP server. V may be @file:PATH. Repeatable."
+)
+@click.option("--header-file", multiple=True, metavar="FILE", help="A file with lines `K: V`; `-` is stdin.")
+@click.option("--env", multiple=True, metavar="K=V", help="A variable for a stdio server; K alone passes it on.")
+@click.option("--env-file", multiple=True, metavar="FILE", help="A file with lines K=V; `-` is stdin.")
+@click.option("--cwd", metavar="DIR", help="Where a stdio server runs.")
+@click.option("--shared", is_flag=True, help="One process for all principals; it can ask nobody anything.")
+@click.option(
+    "--call-timeout", type=click.FloatRange(0.05, 86400), metavar="SECONDS", help="Silence allowed in a call."
+)
+@with_session
+def add(
+    session: Session,
+    *,
+    name: str,
+    target: tuple[str, ...],
+    header: tuple[str, ...],
+    header_file: tuple[str, ...],
+    env: tuple[str, ...],
+    env_file: tuple[str, ...],
+    cwd: str | None,
+    shared: bool,
+    call_timeout: float | None,
+) -> None:
+    """Connect to a server, list its tools, and let agents with a role that allows them use them.
+
+    An HTTP server is named by its URL. A stdio server is a command after `--`: it is started as it stands, without a
+    shell, with no environment but what --env gives. A value V may be @file:PATH, @env:NAME or @stdin, which keeps it
+    off the command line; it is sealed before it is stored.
+    """
+    url = _url_of(target)
+    command = None if url else _absolute(target)
+    headers = given.headers(header, header_file, session.out.warning)
+    variables = given.variables(env, env_file, session.out.warning)
+    _check_fit(url, headers, variables, cwd)
+    answer = session.ask(
+        "server.add",
+        name=name,
+        url=url,
+        command=command,
+        env=variables,
+        headers=headers,
+        cwd=None if cwd is None else str(Path(cwd).expanduser().absolute()),
+        shared=shared,
+        call_timeout_s=call_timeout,
+    )
+    session.out.result(answer)
+    if session.out.as_json:
+        return
+    if command is not None:
+        _say_how_it_runs(session, command, answer)
+    shown = _tools(answer)
+    session.out.line(f"Added server {name} with {len(shown)} tool{'' if len(shown) == 1 else 's'}.")
+    _print_tools(session, shown, _skipped(answer))
+
+
+def _url_of(target: tuple[str, ...]) -> str | None:
+    """The URL that `target` is; None where it is a command."""
+    first = target[0]
+    if "://" not in first:
+        return None
+    if not first.startswith(("http://", "https://")):
+        raise click.UsageError("A server's URL begins with http:// or https://.")
+    if len(target) > 1:
+        raise click.UsageError("Nothing may follow the URL.")
+    return first
+
+
+def _absolute(target: tuple[str, ...]) -> list[str]:
+    """The command, its program's path absolute where it was relative to here: the platform runs somewhere else."""
+    program, *rest = target
+    if "/" in program and Path(program).is_file():
+        program = str(Path(program).absolute())
+    return [program, *rest]
+
+
+def _check_fit(url: str | None, headers: object, variables: object, cwd: str | None) -> None:
+    if url is None and headers is not None:
+        raise click.UsageError("Headers are for HTTP servers; a stdio server takes --env.")
+    if url is not None and (variables is not None or cwd is not None):
+        raise click.UsageError("--env and --cwd are for stdio servers; an HTTP server takes --header.")
+
+
+def _say_how_it_runs(session: Session, command: list[str], answer: dict[str, Any]) -> None:
+    """The whole command, as whom it runs and how confined: nobody should find out later."""
+    session.out.line(f"Runs       {shlex.join(command)}")
+    if answer.get("user"):
+        session.out.line(f"As         {answer['user']}")
+    isolation = str(answer.get("isolation", "none"))
+    session.out.line(f"Isolation  {isolation}")
+    if isolation == "none":
+        session.out.warning(
+            "this server runs without isolation: it can do whatever the platform's own user can, "
+            "the platform's data included. Add only servers whose code you trust."
+        )
+
+
+def _tools(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [tool for tool in answer.get("tools", []) if tool.get("exposed")]
+
+
+def _skipped(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*answer.get("skipped", []), *(tool for tool in answer.get("tools", []) if not tool.get("exposed"))]
+
+
+def _print_tools(session: Session, shown: list[dict[str, Any]], skipped: list[dict[str, Any]]) -> None:
+    if shown:
+        session.out.line("")
+        session.out.line(
+            render(
+                ["tool", "agents see", "what"], [[t["name"], t["exposed"], _short(t.get("description"))] for t in shown]
+            )
+        )
+    for tool in skipped:
+        session.out.warning(f"tool {tool['name']!r} is not shown: {tool.get('reason') or tool.get('skipped')}")
+
+
+def _short(text: object) -> str:
+    """The first sentence or so of a description."""
+    line = " ".join(str(text or "").split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
+
+
+@click.command("list", cls=Page, examples=["mcp-platform server list", "mcp-platform server list --json"])
+@with_session
+def list_servers(session: Session) -> None:
+    """List servers."""
+    answer = session.ask("server.list")
+    session.out.result(answer)
+    if session.out.as_json:
+        return
+    if not answer["servers"]:
+        session.out.line("No servers. Add one: mcp-platform server add NAME URL, or NAME -- COMMAND")
+        return
+    rows = [
+        [row["name"], row["transport"], row.get("url") or row.get("program"), row.get("era"), row.get("tools")]
+        for row in answer["servers"]
+    ]
+    session.out.line(render(["name", "transport", "where", "speaks", "tools"], rows))
+
+
+@click.command(cls=Page, examples=["mcp-platform server remove time"])
+@click.argument("name")
+@with_session
+def remove(session: Session, *, name: str) -> None:
+    """Take the server NAME away, its secrets too. Its tools' names stay reserved for a server of the same name."""
+    session.out.result(session.ask("server.remove", name=name))
+    session.out.line(f"Removed server {name}.")
+
+
+@click.command(cls=Page, examples=["mcp-platform server tools time"])
+@click.argument("name")
+@with_session
+def tools(session: Session, *, name: str) -> None:
+    """List the tools of the server NAME and the names that agents see."""
+    answer = session.ask("server.tools", name=name)
+    session.out.result(answer)
+    if session.out.as_json:
+        return
+    shown = _tools(answer)
+    if not shown:
+        session.out.line(f"Server {name} has no tool that agents can see.")
+    _print_tools(session, shown, _skipped(answer))
+
+
+@click.command(cls=Page, examples=["mcp-platform server test time"])
+@click.argument("name")
+@with_session
+def test(session: Session, *, name: str) -> None:
+    """Connect to the server NAME and list its tools, changing nothing."""
+    answer = session.ask("server.test", name=name)
+    session.out.result(answer)
+    speed = f" in {answer['ms']} ms" if "ms" in answer else ""
+    session.out.line(f"Server {name} answers{speed}: {answer.get('tool_count', len(answer.get('tools', [])))} tools.")

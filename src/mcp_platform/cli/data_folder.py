@@ -1,0 +1,82 @@
+"""Whether the data folder is one that the platform may use. Never changes one that holds anything."""
+
+import os
+import stat
+from pathlib import Path
+
+from mcp_platform.base.errors import Fault, define
+from mcp_platform.base.folder import DataFolder
+from mcp_platform.supervisor.errors import DATA_FOLDER_UNUSABLE, NOT_INITIALISED
+
+ALREADY_INITIALISED = define(
+    "already_initialised",
+    http=409,
+    jsonrpc=-32603,
+    text="There is a platform in this data folder already; start it with `mcp-platform serve`.",
+    whose="caller",
+)
+
+
+def has_platform(data: DataFolder) -> bool:
+    """Whether a first run was done (or begun) here."""
+    return data.database.exists() or (data.keys / "platform.json").exists()
+
+
+def require_platform(data: DataFolder) -> None:
+    """Raises Fault where there is no platform here, or its folder is not safe to use."""
+    if not data.root.is_dir():
+        raise Fault(
+            NOT_INITIALISED, f"There is no folder {data.root}; run `mcp-platform init` or name one with --data."
+        )
+    check_private(data.root)
+    if not has_platform(data):
+        raise Fault(
+            NOT_INITIALISED, f"There is no platform in {data.root}; run `mcp-platform init` or name one with --data."
+        )
+
+
+def require_empty(data: DataFolder) -> None:
+    """Raises Fault unless a first run may happen here: no folder yet, or one of ours with at most a settings file."""
+    if has_platform(data):
+        raise Fault(
+            ALREADY_INITIALISED, f"There is a platform in {data.root} already; start it with `mcp-platform serve`."
+        )
+    if not data.root.exists():
+        return
+    check_private(data.root, new=True)
+    try:
+        others = [entry.name for entry in data.root.iterdir() if entry != data.config_file and entry != data.lock]
+    except OSError as error:
+        raise Fault(DATA_FOLDER_UNUSABLE, f"The folder {data.root} cannot be read: {error.strerror}.") from error
+    if others:
+        raise Fault(
+            DATA_FOLDER_UNUSABLE,
+            f"The folder {data.root} holds other things and no platform; name an empty or new one with --data.",
+        )
+
+
+def check_private(root: Path, *, new: bool = False) -> None:
+    """Raises Fault unless `root` is a folder of ours, mode 0700, writable. A `new` one is given its mode later."""
+    try:
+        status = root.stat()
+    except OSError as error:
+        raise Fault(DATA_FOLDER_UNUSABLE, f"The folder {root} cannot be used: {error.strerror}.") from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise Fault(DATA_FOLDER_UNUSABLE, f"{root} is not a folder; name a folder with --data.")
+    if status.st_uid != os.geteuid():
+        raise Fault(
+            DATA_FOLDER_UNUSABLE,
+            f"The folder {root} belongs to user id {status.st_uid}, not to you (user id {os.geteuid()}); "
+            "run as that user or name another folder.",
+        )
+    if not new and stat.S_IMODE(status.st_mode) & 0o077:
+        raise Fault(
+            DATA_FOLDER_UNUSABLE,
+            f"The folder {root} is open to other users (mode {stat.S_IMODE(status.st_mode):04o}); "
+            f"run: chmod 700 {root}",
+        )
+    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+        raise Fault(
+            DATA_FOLDER_UNUSABLE,
+            f"The folder {root} cannot be written; check its mode and that the disk is not read-only.",
+        )

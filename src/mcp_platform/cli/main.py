@@ -1,0 +1,75 @@
+"""The command `mcp-platform`. Imports no more than a group's help needs: each command is imported when called."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from mcp_platform import __version__
+from mcp_platform.base.errors import Fault
+from mcp_platform.cli.exit_codes import ExitCode
+from mcp_platform.cli.failure import report_fault, report_unexpected, report_usage
+from mcp_platform.cli.lazy import Entry, LazyGroup
+
+ENTRIES = {
+    "serve": Entry("serve", "serve", "Start the platform (and do the first run on an empty folder)."),
+    "init": Entry("init", "init", "Make a new platform: keys, database, first API key."),
+    "doctor": Entry("doctor", "doctor", "Check an installation and say what to do about each fault."),
+    "server": Entry("server", "server", "MCP servers behind the platform: add, list, remove, tools, test."),
+    "key": Entry("key", "key", "API keys of agents: create, list, revoke."),
+    "role": Entry("role", "role", "Roles and who holds them: create, list, delete, grant, revoke."),
+    "principal": Entry("principal", "principal", "People and service accounts: list, disable, enable."),
+    "config": Entry("config", "config", "Settings: check them, show them and where they come from."),
+    "completion": Entry("completion", "completion", "Print a shell's completion script."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=ENTRIES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start here: mcp-platform serve. Every command takes --data DIR, --json and --quiet after its name.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def root() -> None:
+    """Run and manage a gateway between AI agents and their MCP servers."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; the exit code."""
+    as_json = "--json" in arguments[: _end_of_options(arguments)]
+    try:
+        answer = root.main(args=list(arguments), prog_name="mcp-platform", standalone_mode=False)
+        sys.stdout.flush()
+    except Fault as fault:
+        return report_fault(fault, as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        return report_usage(error, as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        print("Interrupted.", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return _reader_gone()
+    except Exception as error:  # the root of the command: whatever was not foreseen ends here
+        return report_unexpected(error, as_json=as_json)
+    return answer if isinstance(answer, int) else ExitCode.OK
+
+
+def _end_of_options(arguments: Sequence[str]) -> int:
+    return arguments.index("--") if "--" in arguments else len(arguments)
+
+
+def _reader_gone() -> int:
+    """`mcp-platform … | head`: end quietly, as other programs do on SIGPIPE."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE

@@ -1,0 +1,34 @@
+"""How a command explains itself: what it does, examples that can be pasted, options, exit codes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from mcp_platform.cli.exit_codes import MEANING, ExitCode
+
+_USUAL = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.REFUSED, ExitCode.CONFIGURATION)
+
+
+class Page(click.Command):
+    """A command whose --help ends with examples and exit codes."""
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  # click's own arguments
+        examples: Sequence[str] = (),
+        exits: Sequence[ExitCode] = _USUAL,
+        **kwargs: Any,  # noqa: ANN401  # click's own arguments
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+        self.exits = tuple(exits)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    # Not wrapped: it must stay a line that can be pasted.
+                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), MEANING[code].replace("`", "")) for code in self.exits])

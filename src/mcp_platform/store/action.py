@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from mcp_platform.base.config import Settings
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
@@ -68,6 +69,7 @@ class Context:
 
     actor: Actor
     secrets: Secrets
+    settings: Settings
     found: Any = None
     """What `look` brought back from outside; None where the action has none."""
 
@@ -103,3 +105,5 @@ class Action:
     """Runs first, in a transaction of its own: checks what can be checked early and collects what `look` needs."""
     look: Look | None = None
     """Awaited between `gather` and `run`: `look(gathered, reach)` asks the world outside."""
+    looking: str = ""
+    """What the one who waits for `look` is told."""

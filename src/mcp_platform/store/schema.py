@@ -12,7 +12,7 @@ metadata = MetaData(
     }
 )
 
-platform = Table(
+PLATFORM = Table(
     "platform",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # always 1: there is one platform in a database

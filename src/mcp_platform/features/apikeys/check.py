@@ -67,8 +67,3 @@ def verify(row: KeyRow, sent: bytes, now: float) -> ErrorKind | None:
     if row.not_after is not None and now >= row.not_after:
         return KEY_EXPIRED
     return None
-
-
-def shard_of(key_id: str) -> int:
-    """Where a key stands among the snapshot's shards: the first 4 bytes of BLAKE2b over its id, big-endian."""
-    return int.from_bytes(hashlib.blake2b(key_id.encode(), digest_size=4).digest(), "big")

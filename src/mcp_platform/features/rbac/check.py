@@ -8,6 +8,11 @@ MAX_RULE_CHARACTERS = 256
 """Characters of one rule: a server name (32), a slash, and a tool name of any length that an upstream had a use for."""
 
 _RULE = re.compile(r"(\*|[a-z0-9][a-z0-9_-]{0,31})/(\*|[^*\x00-\x1f\x7f]+)")
+_ROLE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+
+
+def is_role_name(text: str) -> bool:
+    return _ROLE_NAME.fullmatch(text) is not None
 
 
 def is_rule(text: str) -> bool:

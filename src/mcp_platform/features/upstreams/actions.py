@@ -1,0 +1,369 @@
+"""What can be done to upstream servers. Adding one connects to it first; its secrets are sealed before they rest."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+import msgspec
+from sqlalchemy import delete, func, insert, select
+
+from mcp_platform.base import ids
+from mcp_platform.base.errors import INVALID, Fault
+from mcp_platform.features.upstreams.check import (
+    Found,
+    Reach,
+    ServerSpec,
+    ToolSeen,
+    check_spec,
+    exposed_name,
+    read_tool,
+    renamed,
+)
+from mcp_platform.features.upstreams.errors import SERVER_EXISTS, SERVER_UNKNOWN
+from mcp_platform.features.upstreams.tables import (
+    EXPOSED_NAMES,
+    UPSTREAM_TOOLS,
+    UPSTREAMS,
+    Access,
+    open_access,
+    seal_access,
+    taken_names,
+)
+from mcp_platform.features.validation.compile import schema_problem
+from mcp_platform.store.action import Action, Change, Context, Touched
+from mcp_platform.store.permission import Permission
+from mcp_platform.store.tag import Tag
+from mcp_platform.store.unit import Unit
+
+MAX_CALL_TIMEOUT_S = 3600.0
+"""Seconds a call may be silent, at most: an hour, as `upstreams.max_call_s`."""
+UNCONFINED = "This server runs unconfined: it may do whatever the platform's own user may do."
+
+
+class NewServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A server: a URL or a command."""
+
+    name: str
+    url: str | None = None
+    command: tuple[str, ...] = ()
+    """The program and its arguments; no shell reads them."""
+    env: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    cwd: str | None = None
+    shared: bool = False
+    """True: one process or session for all, which is told of no client capability."""
+    call_timeout_s: float | None = None
+    """Seconds a call may be silent; None: as the setting says."""
+
+
+class NoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Takes nothing."""
+
+
+class ServerNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which server."""
+
+    name: str
+
+
+class WhichServers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose tools."""
+
+    name: str | None = None
+    """None: every server's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A server's tools, read and judged."""
+
+    era: str
+    server: dict[str, object]
+    tools: tuple[ToolSeen, ...]
+    unnamed: int
+    """Tools without a name or larger than the ceiling: they cannot even be listed."""
+
+
+def gather_new(unit: Unit, params: NewServer, context: Context) -> ServerSpec:
+    spec = ServerSpec(
+        name=params.name,
+        transport="http" if params.url is not None else "stdio",
+        url=params.url,
+        argv=params.command,
+        headers=params.headers,
+        env=params.env,
+        cwd=params.cwd,
+        interactive=not params.shared,
+    )
+    check_spec(spec)
+    if params.call_timeout_s is not None and not 0 < params.call_timeout_s <= MAX_CALL_TIMEOUT_S:
+        raise Fault(INVALID, "The call time-out is more than 0 and at most 3600 seconds.")
+    _refuse_taken(unit, params.name)
+    return spec
+
+
+def _refuse_taken(unit: Unit, name: str) -> None:
+    if unit.connection.execute(select(UPSTREAMS.c.id).where(UPSTREAMS.c.name == name)).first() is not None:
+        raise Fault(SERVER_EXISTS)
+
+
+async def look(spec: ServerSpec, reach: Reach) -> Looked:
+    found = await reach.probe(spec)
+    return await asyncio.to_thread(_judge, found)  # compiling thousands of schemas takes seconds
+
+
+def _judge(found: Found) -> Looked:
+    """A tool that is listed twice, or whose schema cannot be enforced, is not for agents."""
+    tools: dict[str, ToolSeen] = {}
+    unnamed = 0
+    for raw in found.tools:
+        seen = read_tool(raw)
+        if seen is None:
+            unnamed += 1
+        elif seen.name in tools:
+            tools[seen.name] = replace(tools[seen.name], skipped="the server lists two tools of this name")
+        elif seen.skipped is None and (problem := schema_problem(seen.input_schema)) is not None:
+            tools[seen.name] = replace(seen, skipped=problem)
+        else:
+            tools[seen.name] = seen
+    return Looked(era=found.era, server=found.server, tools=tuple(tools.values()), unnamed=unnamed)
+
+
+def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
+    _refuse_taken(unit, params.name)  # again: somebody may have added it while we looked
+    looked: Looked = context.found
+    upstream_id = ids.new_id("ups")
+    http = params.url is not None
+    access = Access(headers=params.headers, argv=list(params.command), env=params.env, cwd=params.cwd)
+    unit.connection.execute(
+        insert(UPSTREAMS).values(
+            id=upstream_id,
+            name=params.name,
+            transport="http" if http else "stdio",
+            url=params.url,
+            program=None if http else params.command[0],
+            access=seal_access(context.secrets.data_key, upstream_id, access),
+            version=1,
+            has_credentials=bool(params.headers),
+            interactive=not params.shared,
+            call_timeout_s=params.call_timeout_s,
+            enabled=True,
+            era=looked.era,
+            created_at=unit.now,
+        )
+    )
+    listed = _store_tools(unit, upstream_id, params.name, looked.tools)
+    return Change(
+        result={
+            "name": params.name,
+            "id": upstream_id,
+            "transport": "http" if http else "stdio",
+            "era": looked.era,
+            "server": looked.server,
+            "tools": [tool for tool in listed if tool["exposed"] is not None],
+            "skipped": [tool for tool in listed if tool["exposed"] is None],
+            "unreadable_tools": looked.unnamed,
+            "warnings": [] if http or context.settings.upstreams.isolation != "none" else [UNCONFINED],
+        },
+        touched=Touched(upstreams=frozenset({upstream_id})),
+        target=params.name,
+    )
+
+
+def _store_tools(unit: Unit, upstream_id: str, server: str, tools: tuple[ToolSeen, ...]) -> list[dict[str, object]]:
+    """An operator who adds a server approves the tools it has at that moment."""
+    taken = taken_names(unit)
+    names, rows, listed = [], [], []
+    for tool in tools:
+        exposed = None if tool.skipped is not None else exposed_name(server, tool.name, taken)
+        skipped = tool.skipped
+        if exposed is None and skipped is None:
+            skipped = "its name is another tool's, or has characters or a length that clients do not take"
+        if exposed is not None and exposed not in taken:
+            taken[exposed] = (server, tool.name)
+            names.append(
+                {"name": exposed, "server_name": server, "tool_name": tool.name, "assigned_at": unit.now}
+            )
+        rows.append(
+            {
+                "upstream_id": upstream_id,
+                "name": tool.name,
+                "exposed": exposed,
+                "skipped": skipped,
+                "definition": tool.definition if exposed is None else renamed(tool.definition, exposed),
+                "definition_hash": tool.definition_hash,
+                "input_schema": tool.input_schema,
+                "approved_at": None if exposed is None else unit.now,
+            }
+        )
+        listed.append({"name": tool.name, "exposed": exposed, "skipped": skipped})
+    if names:
+        unit.connection.execute(insert(EXPOSED_NAMES), names)
+    if rows:
+        unit.connection.execute(insert(UPSTREAM_TOOLS), rows)
+    return listed
+
+
+def list_servers(unit: Unit, params: NoParams, context: Context) -> Change:
+    counts = {
+        row.upstream_id: row.tools
+        for row in unit.connection.execute(
+            select(UPSTREAM_TOOLS.c.upstream_id, func.count(UPSTREAM_TOOLS.c.approved_at).label("tools")).group_by(
+                UPSTREAM_TOOLS.c.upstream_id
+            )
+        )
+    }
+    listed = [
+        {
+            "name": row.name,
+            "id": row.id,
+            "transport": row.transport,
+            "url": row.url,
+            "program": row.program,
+            "shared": not row.interactive,
+            "has_credentials": row.has_credentials,
+            "era": row.era,
+            "enabled": row.enabled,
+            "tools": counts.get(row.id, 0),
+            "created_at": row.created_at,
+        }
+        for row in unit.connection.execute(select(UPSTREAMS).order_by(UPSTREAMS.c.name))
+    ]
+    return Change(result={"servers": listed})
+
+
+def remove_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
+    """Everything of it goes, its secrets first of all; the names that agents knew stay reserved for it."""
+    upstream_id = _id_of(unit, params.name)
+    unit.connection.execute(delete(UPSTREAM_TOOLS).where(UPSTREAM_TOOLS.c.upstream_id == upstream_id))
+    unit.connection.execute(delete(UPSTREAMS).where(UPSTREAMS.c.id == upstream_id))
+    return Change(
+        result={"name": params.name, "removed": True},
+        touched=Touched(upstreams=frozenset({upstream_id})),
+        target=params.name,
+    )
+
+
+def _id_of(unit: Unit, name: str) -> str:
+    found = unit.connection.execute(select(UPSTREAMS.c.id).where(UPSTREAMS.c.name == name)).scalar_one_or_none()
+    if found is None:
+        raise Fault(SERVER_UNKNOWN)
+    return str(found)
+
+
+def list_tools(unit: Unit, params: WhichServers, context: Context) -> Change:
+    query = select(UPSTREAM_TOOLS, UPSTREAMS.c.name.label("server")).join(
+        UPSTREAMS, UPSTREAMS.c.id == UPSTREAM_TOOLS.c.upstream_id
+    )
+    if params.name is not None:
+        query = query.where(UPSTREAMS.c.id == _id_of(unit, params.name))
+    listed = [
+        {
+            "server": row.server,
+            "name": row.name,
+            "exposed": row.exposed,
+            "skipped": row.skipped,
+            "approved": row.approved_at is not None,
+            "definition_hash": row.definition_hash,
+        }
+        for row in unit.connection.execute(query.order_by(UPSTREAMS.c.name, UPSTREAM_TOOLS.c.name))
+    ]
+    return Change(result={"tools": listed})
+
+
+def gather_known(unit: Unit, params: ServerNamed, context: Context) -> ServerSpec:
+    upstream_id = _id_of(unit, params.name)
+    row = unit.connection.execute(select(UPSTREAMS).where(UPSTREAMS.c.id == upstream_id)).one()
+    access = open_access(unit, context.secrets.data_key, upstream_id)
+    assert access is not None, "the row was found in this transaction"
+    return ServerSpec(
+        name=row.name,
+        transport=row.transport,
+        url=row.url,
+        argv=tuple(access.argv),
+        headers=access.headers,
+        env=access.env,
+        cwd=access.cwd,
+        interactive=row.interactive,
+    )
+
+
+def test_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
+    """What the server says now, beside what was approved. Changes nothing."""
+    looked: Looked = context.found
+    rows = unit.connection.execute(
+        select(UPSTREAM_TOOLS.c.name, UPSTREAM_TOOLS.c.definition_hash).where(
+            UPSTREAM_TOOLS.c.upstream_id == _id_of(unit, params.name)
+        )
+    )
+    known = {row.name: row.definition_hash for row in rows}
+    seen = {tool.name: tool.definition_hash for tool in looked.tools}
+    return Change(
+        result={
+            "name": params.name,
+            "era": looked.era,
+            "server": looked.server,
+            "tools": len(seen),
+            "new": sorted(seen.keys() - known.keys()),
+            "gone": sorted(known.keys() - seen.keys()),
+            "changed": sorted(name for name in seen.keys() & known.keys() if seen[name] != known[name]),
+        },
+        target=params.name,
+    )
+
+
+ACTIONS = (
+    Action(
+        name="server.add",
+        permission=Permission.UPSTREAMS_SERVER_CHANGE,
+        audit=Tag.UPSTREAMS_SERVER_ADD,
+        params=NewServer,
+        run=add_server,
+        summary="Connects to an MCP server, approves the tools it has, and lets agents call them as their roles allow.",
+        records=("name", "url", "shared", "call_timeout_s", "cwd"),
+        withholds=("command", "env", "headers"),
+        gather=gather_new,
+        look=look,
+        looking="Connecting to the server and listing its tools",
+    ),
+    Action(
+        name="server.list",
+        permission=Permission.UPSTREAMS_SERVER_READ,
+        audit=Tag.UPSTREAMS_SERVER_LIST,
+        params=NoParams,
+        run=list_servers,
+        summary="Lists the MCP servers behind the platform.",
+        reads=True,
+    ),
+    Action(
+        name="server.remove",
+        permission=Permission.UPSTREAMS_SERVER_CHANGE,
+        audit=Tag.UPSTREAMS_SERVER_REMOVE,
+        params=ServerNamed,
+        run=remove_server,
+        summary="Removes a server with its secrets; the names of its tools stay reserved for it.",
+        records=("name",),
+    ),
+    Action(
+        name="server.test",
+        permission=Permission.UPSTREAMS_SERVER_TEST,
+        audit=Tag.UPSTREAMS_SERVER_TEST,
+        params=ServerNamed,
+        run=test_server,
+        summary="Connects to a server and says how its tools differ from those approved.",
+        records=("name",),
+        reads=True,
+        gather=gather_known,
+        look=look,
+        looking="Connecting to the server and listing its tools",
+    ),
+    Action(
+        name="server.tools",
+        permission=Permission.UPSTREAMS_SERVER_READ,
+        audit=Tag.UPSTREAMS_SERVER_TOOLS,
+        params=WhichServers,
+        run=list_tools,
+        summary="Lists the tools of one server or of all, with the names that agents see.",
+        records=("name",),
+        reads=True,
+    ),
+)

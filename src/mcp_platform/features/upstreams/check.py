@@ -1,0 +1,193 @@
+"""What an upstream server and its tools may look like, and which name agents see a tool by. Pure."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from mcp_platform.base.errors import Fault
+from mcp_platform.features.upstreams.errors import SERVER_INVALID
+
+MAX_HEADERS = 50
+"""Headers or environment variables of one server."""
+MAX_VALUE_CHARACTERS = 16384
+"""Characters of one of them. The longest tokens in use (JWTs with groups) have some 10,000."""
+MAX_WORDS = 100
+"""Words of a command."""
+MAX_DEFINITION_BYTES = 512 * 1024
+"""Bytes of one tool. The largest seen in the wild stay under 100 KiB."""
+
+_SERVER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+_EXPOSED = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", re.ASCII)
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
+_OURS = frozenset(
+    {
+        "accept",
+        "connection",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "last-event-id",
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
+        "mcp-session-id",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that the transport writes itself; an operator's value would break the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """A server as an operator describes it, checked."""
+
+    name: str
+    transport: str
+    url: str | None = None
+    argv: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str | None = None
+    interactive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at a server brought back."""
+
+    era: str
+    """`legacy` or `modern`."""
+    tools: tuple[bytes, ...]
+    """Tool objects, JSON, verbatim."""
+    server: dict[str, object] = field(default_factory=dict)
+    """Name and version as the server claims them, for the operator's eyes."""
+
+
+class Reach(Protocol):
+    """The way to servers outside."""
+
+    async def probe(self, spec: ServerSpec) -> Found:
+        """Connect or start, find the era, list every tool, and let go. Raises Fault with `stage` in its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSeen:
+    """One tool of a server, read."""
+
+    name: str
+    definition: bytes
+    input_schema: bytes
+    definition_hash: str
+    skipped: str | None = None
+    """Why agents cannot see it; None where they can."""
+
+
+def is_server_name(text: str) -> bool:
+    return _SERVER_NAME.fullmatch(text) is not None
+
+
+def is_exposable(text: str) -> bool:
+    """The characters and length that every client and model API takes in a tool name."""
+    return _EXPOSED.fullmatch(text) is not None
+
+
+def check_spec(spec: ServerSpec) -> None:
+    """Raises Fault(server_invalid) that says which rule is broken, never with which value."""
+    if not is_server_name(spec.name):
+        raise _invalid("A server's name is 1 to 32 of a-z, 0-9, `_` and `-`, and begins with a letter or digit.")
+    if spec.transport == "http":
+        _check_url(spec.url or "")
+        if spec.env or spec.cwd is not None or spec.argv:
+            raise _invalid("A server with a URL takes headers, but no command, environment or folder.")
+        _check_headers(spec.headers)
+    else:
+        if spec.headers or spec.url is not None:
+            raise _invalid("A server with a command takes an environment, but no URL or headers.")
+        _check_command(spec)
+
+
+def _invalid(text: str) -> Fault:
+    return Fault(SERVER_INVALID, text)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        raise _invalid("The URL cannot be read.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
+        raise _invalid("The URL has the form `https://host[:port]/path`, or `http://` where nobody can listen.")
+    if parts.username is not None or parts.password is not None:
+        raise _invalid("The URL holds no user or password; give them as a header, which is kept sealed.")
+    if parts.fragment or re.search(r"[\x00-\x20\x7f-\U0010ffff\\]", url) or len(url) > 2048:
+        raise _invalid("The URL is at most 2048 printable ASCII characters without a space, a backslash or a fragment.")
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    names = [name.lower() for name in headers]
+    if len(names) > MAX_HEADERS or len(set(names)) != len(names):
+        raise _invalid("At most 50 headers, and none twice.")
+    for name, value in headers.items():
+        if _HEADER_NAME.fullmatch(name) is None or name.lower() in _OURS:
+            raise _invalid("A header's name is a token (RFC 9110), and not one that the transport writes itself.")
+        if len(value) > MAX_VALUE_CHARACTERS or _HEADER_VALUE.fullmatch(value) is None:
+            raise _invalid("A header's value is printable ASCII, neither empty nor longer than 16384 characters.")
+
+
+def _check_command(spec: ServerSpec) -> None:
+    if not spec.argv or len(spec.argv) > MAX_WORDS or not spec.argv[0]:
+        raise _invalid("A command is 1 to 100 words: the program and its arguments. No shell reads it.")
+    if len(spec.env) > MAX_HEADERS or not all(map(_ENV_NAME.fullmatch, spec.env)):
+        raise _invalid("At most 50 environment variables, named by letters, digits and `_`.")
+    texts = [*spec.argv, *spec.env.values(), spec.cwd or ""]
+    if any("\x00" in text or len(text) > MAX_VALUE_CHARACTERS for text in texts):
+        raise _invalid("Words, variables and the folder hold no NUL and have at most 16384 characters.")
+    if spec.cwd is not None and not spec.cwd.startswith("/"):
+        raise _invalid("The folder is an absolute path.")
+
+
+def read_tool(raw: bytes) -> ToolSeen | None:
+    """One tool object of a listing; None where it has not even a name."""
+    if len(raw) > MAX_DEFINITION_BYTES:
+        return None
+    try:
+        members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        name = msgspec.json.decode(members["name"], type=str)
+        canonical = json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+    except (msgspec.MsgspecError, KeyError, ValueError, RecursionError):
+        return None
+    schema = bytes(members.get("inputSchema", b""))
+    skipped = None if schema.lstrip().startswith(b"{") else "it has no inputSchema that is an object"
+    return ToolSeen(name=name, definition=raw, input_schema=schema, definition_hash=digest, skipped=skipped)
+
+
+def renamed(definition: bytes, exposed: str) -> bytes:
+    """The tool object with another name, and all else verbatim."""
+    members = msgspec.json.decode(definition, type=dict[str, msgspec.Raw])
+    members["name"] = msgspec.Raw(msgspec.json.encode(exposed))
+    return msgspec.json.encode(members)
+
+
+def exposed_name(server: str, tool: str, taken: Mapping[str, tuple[str, str]]) -> str | None:
+    """The name that agents see: the tool's own where nobody else's, otherwise `server.tool`; None where neither can
+    be had. `taken` says whose each assigned name is, and was: a name never passes to another."""
+    for candidate in (tool, f"{server}.{tool}"):
+        if is_exposable(candidate) and taken.get(candidate, (server, tool)) == (server, tool):
+            return candidate
+    return None

@@ -1,0 +1,25 @@
+"""Refusals about upstream servers."""
+
+from mcp_platform.base.errors import define
+
+SERVER_UNKNOWN = define(
+    "server_unknown",
+    http=404,
+    jsonrpc=-32602,
+    text="No server has that name; `mcp-platform server list` shows those that exist.",
+    whose="caller",
+)
+SERVER_EXISTS = define(
+    "server_exists",
+    http=409,
+    jsonrpc=-32602,
+    text="A server of that name is there already; remove it first or choose another name.",
+    whose="caller",
+)
+SERVER_INVALID = define(
+    "server_invalid",
+    http=422,
+    jsonrpc=-32602,
+    text="A server has a name and either a URL or a command; see `mcp-platform server add --help`.",
+    whose="caller",
+)

@@ -5,10 +5,10 @@ Sockets live longer than the process that serves them, so a worker's death reset
 
 import socket
 from dataclasses import dataclass, field
-from mmap import mmap
 
 from mcp_platform.base.config import Settings
 from mcp_platform.base.folder import DataFolder
+from mcp_platform.net.gate import Gate
 
 
 @dataclass(slots=True)
@@ -32,8 +32,8 @@ class Inherited:
     """Listening Unix socket of the upstream-host."""
     owners: list[socket.socket] = field(default_factory=list)
     """Listening Unix socket of each worker slot, for requests whose state lives there."""
-    shared: mmap | None = None
-    """Shared memory for counters that hold over all workers."""
+    gate: Gate | None = None
+    """Connection counts over all workers, in shared memory; a worker joins it with its slot."""
     lifeline: int = -1
     """Read end of a pipe whose write end only the supervisor holds: at end of file the supervisor is gone."""
     worker_secret: bytearray = field(default_factory=bytearray)

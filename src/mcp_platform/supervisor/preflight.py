@@ -1,0 +1,68 @@
+"""What must hold before anything starts: a folder that is ours alone, a schema we know, enough file descriptors."""
+
+import os
+import resource
+import sqlite3
+import stat
+from pathlib import Path
+
+from mcp_platform.base import log
+from mcp_platform.base.config import Settings
+from mcp_platform.base.errors import Fault
+from mcp_platform.base.folder import DataFolder, make_private
+from mcp_platform.store.errors import SCHEMA_NEWER
+from mcp_platform.supervisor.errors import DATA_FOLDER_UNUSABLE, NOT_INITIALISED
+
+_log = log.Log("supervisor")
+_MIGRATIONS = Path(__file__).parent.parent / "store" / "migrations" / "versions"
+
+_SPARE_DESCRIPTORS = 4096
+"""Beside one for every connection: upstream connections, pipes of stdio servers, journal segments."""
+
+
+def check_folder(data: DataFolder) -> None:
+    """Refuse a folder that is somebody else's or open to others; make those below it that we need."""
+    try:
+        found = data.root.stat()
+    except OSError:
+        raise Fault(NOT_INITIALISED, data={"folder": str(data.root)}) from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise Fault(DATA_FOLDER_UNUSABLE, data={"folder": str(data.root)})
+    for folder in (data.run, data.snapshot, data.journal):
+        make_private(folder)
+
+
+def read_schema(data: DataFolder, _settings: Settings) -> bytes:
+    """The revision of the database; asked in a short-lived child, so that no other process carries SQL."""
+    if not data.database.is_file():
+        raise Fault(NOT_INITIALISED, data={"folder": str(data.root)})
+    connection = sqlite3.connect(f"{data.database.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError:
+        raise Fault(NOT_INITIALISED, data={"folder": str(data.root)}) from None
+    finally:
+        connection.close()
+    return str(row[0]).encode() if row else b""
+
+
+def known_revisions() -> set[str]:
+    """The schema revisions that this version has migrations for: the first word of each file's name."""
+    return {file.stem.partition("_")[0] for file in _MIGRATIONS.glob("[0-9]*.py")}
+
+
+def check_schema(revision: str) -> None:
+    """Refuse a folder that a newer version has written. An older one is brought up by control."""
+    if revision and revision not in known_revisions():
+        raise Fault(SCHEMA_NEWER, data={"schema": revision})
+
+
+def raise_descriptor_limit(settings: Settings) -> None:
+    """Let every process hold all the connections that the settings allow, as far as the hard limit goes."""
+    wanted = settings.http.max_connections + settings.upstreams.max_connections + _SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < possible:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    if possible < wanted:
+        _log.warning("descriptor_limit_low", limit=possible, wanted=wanted)

@@ -1,0 +1,76 @@
+"""Whether the platform serves: asked of the gateway's listener, as any client would."""
+
+import socket
+import time
+from collections.abc import Callable
+
+from mcp_platform.base import log
+from mcp_platform.supervisor import notify
+from mcp_platform.supervisor.places import Place
+from mcp_platform.supervisor.sockets import Ports
+
+_PATIENCE_S = 0.25
+"""Seconds that a question may hold the supervisor's loop."""
+_ASK_EVERY_S = 0.05
+_ASK_SLOWLY_S = 1.0
+_SLOW_START_S = 15.0
+"""Seconds after which a start that is not ready is told to the log once, and asked after less often."""
+_SETTLE_S = 5.0
+"""Seconds that a reload waits for a new process to serve before it goes on with the next."""
+
+_log = log.Log("supervisor")
+
+
+def is_ready(address: str, port: int) -> bool:
+    """True when GET /readyz is answered with 200."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104  # compared, not bound
+    host = f"[{target}]" if ":" in target else target
+    question = f"GET /readyz HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection((target, port), _PATIENCE_S) as sock:
+            sock.settimeout(_PATIENCE_S)
+            sock.sendall(question.encode())
+            return sock.recv(64).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+class Readiness:
+    """Asks until the answer is yes, then tells systemd and the command line, once."""
+
+    def __init__(self, ports: Ports, on_ready: Callable[[Ports], None] | None) -> None:
+        self._ports = ports
+        self._on_ready = on_ready
+        self._began = time.monotonic()
+        self._told_slow = False
+        self.due: float | None = 0.0
+        """Monotonic time of the next question; None when there is nothing to ask any more."""
+
+    @property
+    def reached(self) -> bool:
+        return self.due is None
+
+    def ask_when_due(self, all_alive: bool) -> None:
+        now = time.monotonic()
+        if self.due is None or now < self.due:
+            return
+        if all_alive and self._is_ready():
+            self.due = None
+            _log.info("platform_ready", after_s=round(time.monotonic() - self._began, 3))
+            notify.ready()
+            if self._on_ready is not None:
+                self._on_ready(self._ports)
+            return
+        slow = now - self._began > _SLOW_START_S
+        if slow and not self._told_slow:
+            self._told_slow = True
+            _log.warning("not_ready_yet", after_s=_SLOW_START_S)
+        self.due = time.monotonic() + (_ASK_SLOWLY_S if slow else _ASK_EVERY_S)
+
+    def settled(self, place: Place) -> bool:
+        """Whether the process that newly fills `place` serves, or had its time to."""
+        lived_s = time.monotonic() - place.started
+        return place.pid is not None and (lived_s > _SETTLE_S or (lived_s > _PATIENCE_S and self._is_ready()))
+
+    def _is_ready(self) -> bool:
+        return is_ready(self._ports.gateway_addresses[0], self._ports.gateway)

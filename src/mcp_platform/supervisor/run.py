@@ -1,0 +1,88 @@
+"""`mcp-platform serve`: everything that is made once, in order, and then the loop over what it forks.
+
+What cannot be made ends the start with one Fault, before anything runs.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+
+from mcp_platform.base import log
+from mcp_platform.base.config import Settings
+from mcp_platform.base.folder import DataFolder
+from mcp_platform.base.lock import FolderLock
+from mcp_platform.net.gate import Gate
+from mcp_platform.net.inherit import Inherited
+from mcp_platform.supervisor import kernel, preflight, sockets, status
+from mcp_platform.supervisor.children import entry_of
+from mcp_platform.supervisor.containment import Containment
+from mcp_platform.supervisor.cores import usable_cores
+from mcp_platform.supervisor.drain import remove_sockets
+from mcp_platform.supervisor.places import Place
+from mcp_platform.supervisor.ready import Readiness
+from mcp_platform.supervisor.roles import ROLES, Role
+from mcp_platform.supervisor.short_lived import ask
+from mcp_platform.supervisor.sockets import Ports
+from mcp_platform.supervisor.watch import SIGNALS, Supervisor
+
+_LOCK_WAIT_S = 2.0
+"""Seconds that the processes of a platform that was killed get to be gone."""
+
+
+def run(
+    data: DataFolder,
+    settings: Settings,
+    *,
+    reload: Callable[[], Settings] | None = None,
+    on_ready: Callable[[Ports], None] | None = None,
+    roles: Sequence[Role] = ROLES,
+    containment: Containment | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. Raises Fault when the start is refused.
+
+    `reload` reads the configuration again on SIGHUP. `on_ready` is called once, when the platform answers.
+    `containment` None: the strongest that works here.
+    """
+    log.setup("supervisor", settings.processes.log_level)
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    preflight.check_folder(data)
+    lock = FolderLock.take(data.lock, _LOCK_WAIT_S)
+    try:
+        return _serve(data, settings, reload, on_ready, roles, containment or Containment.strongest())
+    finally:
+        lock.release()
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+
+
+def _serve(
+    data: DataFolder,
+    settings: Settings,
+    reload: Callable[[], Settings] | None,
+    on_ready: Callable[[Ports], None] | None,
+    roles: Sequence[Role],
+    containment: Containment,
+) -> int:
+    preflight.check_schema(ask("mcp_platform.supervisor.preflight:read_schema", data, settings).decode())
+    secret = ask("mcp_platform.supervisor.worker_secret:read", data, settings)
+    preflight.raise_descriptor_limit(settings)
+    workers = settings.gateway.workers or usable_cores()
+    gate = Gate.make(workers, settings.http.max_connections, settings.http.max_connections_per_address)
+    lifeline, write_end = os.pipe2(os.O_CLOEXEC)
+    world = Inherited(data=data, settings=settings, lifeline=lifeline, worker_secret=secret, gate=gate)
+    world.gateway = sockets.listen_tcp("gateway", settings.gateway.host, settings.gateway.port)
+    world.console = sockets.listen_tcp("console", settings.console.host, settings.console.port)
+    sockets.listen_unix(world, workers)
+    ports = sockets.ports_of(world)
+    status.write_ports(data, ports)
+    kernel.set_dumpable(False)
+    if containment is Containment.SUBREAPER:
+        kernel.adopt_orphans()
+    for role in roles:
+        if role.warm:
+            entry_of(role)
+    places = [Place(role, slot) for role in roles for slot in (range(workers) if role.slots else [None])]
+    supervisor = Supervisor(world, places, containment, write_end, Readiness(ports, on_ready), gate.forget, reload)
+    try:
+        return supervisor.run()
+    finally:
+        remove_sockets(world)

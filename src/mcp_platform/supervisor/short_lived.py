@@ -1,0 +1,75 @@
+"""Asks one question in a child that ends with the answer, so that what it read and imported is in nobody's memory.
+
+Every process is forked from the supervisor: a key or a library that it held once would stand in all of them.
+"""
+
+import importlib
+import json
+import os
+from collections.abc import Callable
+from typing import NoReturn
+
+from mcp_platform.base import log
+from mcp_platform.base.config import Settings
+from mcp_platform.base.errors import CONFIGURATION, INTERNAL, Fault, catalogue
+from mcp_platform.base.folder import DataFolder
+from mcp_platform.supervisor.containment import fork_plain
+
+_ANSWER = b"+"
+_FAULT = b"-"
+_MAX_ANSWER_BYTES = 65536
+"""Bytes; what a pipe holds, so that the child never waits for us."""
+
+Question = Callable[[DataFolder, Settings], bytes]
+_log = log.Log("supervisor")
+
+
+def ask(entry: str, data: DataFolder, settings: Settings) -> bytearray:
+    """What `module:function` answers to (data, settings). The module is imported in the child only.
+
+    Raises the Fault that the function raised, or Fault(internal_error) when it answered nothing.
+    """
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+
+    def answer() -> NoReturn:
+        os.close(read_end)
+        os.write(write_end, _answer(entry, data, settings))
+        os._exit(0)
+
+    pid = fork_plain(answer)
+    os.close(write_end)
+    buffer = bytearray(_MAX_ANSWER_BYTES)
+    filled = 0
+    with memoryview(buffer) as view:
+        while count := os.readv(read_end, [view[filled:]]):
+            filled += count
+    os.close(read_end)
+    os.waitpid(pid, 0)
+    del buffer[filled:]
+    if buffer[:1] == _FAULT:
+        raise _fault(bytes(buffer[1:]))
+    if buffer[:1] != _ANSWER:
+        raise Fault(INTERNAL)
+    del buffer[:1]
+    return buffer
+
+
+def _answer(entry: str, data: DataFolder, settings: Settings) -> bytes:
+    try:
+        module, _, name = entry.partition(":")
+        question: Question = getattr(importlib.import_module(module), name)
+        return _ANSWER + question(data, settings)
+    except Fault as fault:
+        told = {"code": fault.kind.code, "text": fault.text, "data": fault.data}
+    except Exception as error:  # the root of a process: the log has the cause, the asker a fault
+        _log.error("question_failed", exc=error, question=entry)
+        told = {"code": INTERNAL.code, "text": INTERNAL.text, "data": {}}
+    return _FAULT + json.dumps(told, default=str).encode()
+
+
+def _fault(told: bytes) -> Fault:
+    """The fault again; of a kind that only the child has imported it keeps the text."""
+    fields = json.loads(told)
+    return Fault(
+        catalogue().get(fields["code"], CONFIGURATION), fields["text"], {**fields["data"], "code": fields["code"]}
+    )

@@ -32,16 +32,17 @@ MEANING: dict[ExitCode, str] = {
 # Errors about where and on what the platform runs: nothing in the command itself is wrong.
 _CONFIGURATION_CODES = frozenset(
     {
-        "configuration_invalid",
+        "address_unavailable",
         "already_initialised",
-        "not_initialised",
-        "data_folder_busy",
+        "configuration_invalid",
+        "data_folder_in_use",
         "data_folder_unusable",
+        "kek_unusable",
+        "keys_missing",
+        "not_initialised",
         "schema_newer",
         "schema_older",
-        "kek_missing",
-        "kek_unusable",
-        "cannot_listen",
+        "vault_unseal_failed",
     }
 )
 _USAGE_STATUS = frozenset({400, 422})

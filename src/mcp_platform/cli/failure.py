@@ -22,7 +22,10 @@ def report_fault(fault: Fault, *, as_json: bool) -> int:
     data = {**fault.data}
     if fault.retry_after_s is not None:
         data["retry_after_s"] = fault.retry_after_s
-    _say(fault.kind.code, fault.text, data, code, as_json=as_json)
+    text = fault.text
+    if not as_json and "stage" in data:
+        text = f"{text} (It got as far as: {data['stage']}.)"
+    _say(fault.kind.code, text, data, code, as_json=as_json)
     return code
 
 

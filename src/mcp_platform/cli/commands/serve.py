@@ -1,6 +1,7 @@
 """`serve`: start the platform; on an empty folder, make it first."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,12 @@ from mcp_platform.cli.page import Page
 from mcp_platform.cli.session import Session, with_session
 from mcp_platform.cli.surfaces import surface_options
 
+if TYPE_CHECKING:
+    from mcp_platform.base.config import Settings
+    from mcp_platform.supervisor.sockets import Ports
+
 _load = Late("base.config.load")
+_addresses = Late("base.config.addresses")
 _supervisor = Late("supervisor.run")
 
 
@@ -30,6 +36,7 @@ def serve(session: Session, *, workers: int | None, flags: Mapping[str, object])
     On an empty or new folder it makes the platform first, as `init` does. What happens is logged to stderr, one JSON
     object a line. Options here hold for this run only; `init` and the settings file keep them.
     """
+    made = None
     if has_platform(session.data):
         require_platform(session.data)
     else:
@@ -37,5 +44,25 @@ def serve(session: Session, *, workers: int | None, flags: Mapping[str, object])
         session.out.result(made.as_object())
         show(session, made)
     flags = {**flags, "gateway.workers": workers}
-    settings = _load.load(session.data.config_file, flags=flags).settings
-    return int(_supervisor.run(session.data, settings))
+
+    def read_settings() -> "Settings":
+        settings: Settings = _load.load(session.data.config_file, flags=flags).settings
+        return settings
+
+    settings = read_settings()
+
+    def say_ready(ports: "Ports") -> None:
+        urls = _urls(settings, ports)
+        if made is None:
+            session.out.result({**urls, "data_dir": str(session.data.root)})
+        session.out.advice(f"Ready. Agents: {urls['mcp_url']}  Console: {urls['console_url']}")
+
+    return int(_supervisor.run(session.data, settings, reload=read_settings, on_ready=say_ready))
+
+
+def _urls(settings: "Settings", ports: "Ports") -> dict[str, str]:
+    """With the ports in use, where the settings left the choice to the system."""
+    return {
+        "mcp_url": _addresses.mcp_url(settings.gateway, ports.gateway),
+        "console_url": _addresses.base_url(settings.console, ports.console),
+    }

@@ -1,5 +1,6 @@
 """`server add|list|remove|tools|test`: the MCP servers behind the platform."""
 
+import pwd
 import shlex
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,13 @@ def add(
         return
     if command is not None:
         _say_how_it_runs(session, command, answer)
+    for text in answer.get("warnings", []):
+        session.out.warning(str(text))
     shown = _tools(answer)
-    session.out.line(f"Added server {name} with {len(shown)} tool{'' if len(shown) == 1 else 's'}.")
+    session.out.line(f"Added server {name} ({answer['era']}): {_count(len(shown), 'tool')} for agents.")
     _print_tools(session, shown, _skipped(answer))
+    if answer.get("unreadable_tools"):
+        session.out.warning(f"{_count(answer['unreadable_tools'], 'tool')} without a name, or too large, left out.")
 
 
 def _url_of(target: tuple[str, ...]) -> str | None:
@@ -123,16 +128,17 @@ def _check_fit(url: str | None, headers: object, variables: object, cwd: str | N
 
 def _say_how_it_runs(session: Session, command: list[str], answer: dict[str, Any]) -> None:
     """The whole command, as whom it runs and how confined: nobody should find out later."""
+    owner = session.data.root.stat().st_uid
     session.out.line(f"Runs       {shlex.join(command)}")
-    if answer.get("user"):
-        session.out.line(f"As         {answer['user']}")
-    isolation = str(answer.get("isolation", "none"))
-    session.out.line(f"Isolation  {isolation}")
-    if isolation == "none":
-        session.out.warning(
-            "this server runs without isolation: it can do whatever the platform's own user can, "
-            "the platform's data included. Add only servers whose code you trust."
-        )
+    session.out.line(f"As         {_user_name(owner)}, the user that the platform runs as")
+    session.out.line(f"Isolation  {'none' if answer.get('warnings') else 'as upstreams.isolation says'}")
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user id {uid}"
 
 
 def _tools(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -146,19 +152,13 @@ def _skipped(answer: dict[str, Any]) -> list[dict[str, Any]]:
 def _print_tools(session: Session, shown: list[dict[str, Any]], skipped: list[dict[str, Any]]) -> None:
     if shown:
         session.out.line("")
-        session.out.line(
-            render(
-                ["tool", "agents see", "what"], [[t["name"], t["exposed"], _short(t.get("description"))] for t in shown]
-            )
-        )
+        session.out.line(render(["tool", "agents see"], [[tool["name"], tool["exposed"]] for tool in shown]))
     for tool in skipped:
-        session.out.warning(f"tool {tool['name']!r} is not shown: {tool.get('reason') or tool.get('skipped')}")
+        session.out.warning(f"tool {tool['name']!r} is not for agents: {tool.get('skipped')}")
 
 
-def _short(text: object) -> str:
-    """The first sentence or so of a description."""
-    line = " ".join(str(text or "").split())
-    return line if len(line) <= 60 else f"{line[:59]}…"
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 @click.command("list", cls=Page, examples=["mcp-platform server list", "mcp-platform server list --json"])
@@ -210,5 +210,11 @@ def test(session: Session, *, name: str) -> None:
     """Connect to the server NAME and list its tools, changing nothing."""
     answer = session.ask("server.test", name=name)
     session.out.result(answer)
-    speed = f" in {answer['ms']} ms" if "ms" in answer else ""
-    session.out.line(f"Server {name} answers{speed}: {answer.get('tool_count', len(answer.get('tools', [])))} tools.")
+    session.out.line(f"Server {name} answers ({answer['era']}) and lists {_count(answer['tools'], 'tool')}.")
+    for change, means in (
+        ("new", "not approved, so agents do not see them"),
+        ("gone", "agents still see them, and calls fail"),
+        ("changed", "agents see them as they were approved"),
+    ):
+        if answer.get(change):
+            session.out.line(f"{change.capitalize()}: {', '.join(answer[change])} ({means})")

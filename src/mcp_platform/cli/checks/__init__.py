@@ -1,0 +1,1 @@
+"""What `doctor` looks at: one file per part of an installation. A check looks and changes nothing."""

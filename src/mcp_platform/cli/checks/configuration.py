@@ -1,0 +1,29 @@
+"""The settings: right or not, and whether somebody else can change them."""
+
+import stat
+from collections.abc import Iterator
+
+from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    if patient.loaded is None:
+        yield fault(
+            "config", "the configuration is not right", "Run `mcp-platform config check`: it lists every mistake."
+        )
+        return
+    given = sum(origin.source != "default" for origin in patient.loaded.origins.values())
+    yield ok("config", f"{given} of {len(patient.loaded.origins)} settings given, defaults elsewhere")
+    file = patient.data.config_file
+    if file.exists() and file.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        yield fault("config.file", f"others can write {file}", f"Run: chmod 600 {file}")
+    for name, host in (
+        ("gateway", patient.loaded.settings.gateway.host),
+        ("console", patient.loaded.settings.console.host),
+    ):
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            yield warning(
+                f"exposure.{name}",
+                f"{name} listens on {host} without TLS: keys travel in the clear unless a proxy in front speaks TLS",
+                f"Set {name}.host to 127.0.0.1 and put a TLS proxy in front, or keep the network private.",
+            )

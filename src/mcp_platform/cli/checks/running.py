@@ -1,0 +1,70 @@
+"""The running platform: whether it runs, whether control answers, whether every worker lives and is up to date."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
+
+RESTARTS_WORTH_A_WORD = 1
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    if not patient.running:
+        yield warning(
+            "running", "the platform does not run", f"Start it: mcp-platform serve --data {patient.data.root}"
+        )
+        return
+    status = patient.status or {}
+    if "fault" in status:
+        yield fault("control", f"the platform runs but control does not answer: {status['fault']}", "See serve's log.")
+    else:
+        yield ok("control", f"control answers, revision {status.get('revision', '?')}")
+    yield from _processes(patient)
+    yield from _workers(patient, status)
+
+
+def _processes(patient: Patient) -> Iterator[Finding]:
+    rows = patient.processes.get("processes", [])
+    down = [_place(row) for row in rows if row.get("pid") is None]
+    if down:
+        yield fault("processes", f"not running: {', '.join(down)}", "See serve's log for why it ends; it is retried.")
+    elif rows:
+        yield ok("processes", f"{len(rows)} processes run under the supervisor")
+    flapping = [
+        f"{_place(row)} {row['restarts']} times" for row in rows if row.get("restarts", 0) > RESTARTS_WORTH_A_WORD
+    ]
+    if flapping:
+        yield warning("restarts", f"restarted: {', '.join(flapping)}", "See serve's log for why they ended.")
+
+
+def _place(row: dict[str, Any]) -> str:
+    slot = row.get("slot")
+    return str(row.get("role")) if slot is None else f"{row.get('role')} {slot}"
+
+
+def _workers(patient: Patient, status: dict[str, Any]) -> Iterator[Finding]:
+    """Behind by a revision for a moment is usual; without a heartbeat a worker refuses after max_silence_s."""
+    rows = status.get("workers")
+    if not isinstance(rows, list):
+        return
+    newest = status.get("revision")
+    late = [str(row.get("slot")) for row in rows if row.get("revision") != newest]
+    if late:
+        yield fault(
+            "workers",
+            f"worker {', '.join(late)} of {len(rows)} does not have the newest revision",
+            "Run doctor again; if it stays so, see serve's log and restart it.",
+        )
+    elif rows:
+        yield ok("workers", f"all {len(rows)} workers have revision {newest}")
+    else:
+        yield fault("workers", "control is connected to no worker", "See serve's log.")
+    age = status.get("heartbeat_age_s")
+    if isinstance(age, int | float) and patient.loaded is not None:
+        limit = patient.loaded.settings.snapshot.heartbeat_s * 5
+        if age > limit:
+            yield fault(
+                "heartbeat", f"the last heartbeat is {age:.1f} s old", "See serve's log; restart it if it stays."
+            )
+        else:
+            yield ok("heartbeat", f"the last heartbeat is {age:.1f} s old")

@@ -19,7 +19,7 @@ class Entry(NamedTuple):
 class LazyGroup(click.Group):
     """A group that knows its commands by name only."""
 
-    def __init__(self, *args: Any, entries: Mapping[str, Entry], **kwargs: Any) -> None:  # noqa: ANN401  # click's own
+    def __init__(self, *args: Any, entries: Mapping[str, Entry], **kwargs: Any) -> None:  # noqa: ANN401  # arguments of click
         super().__init__(*args, **kwargs)
         self.entries = dict(entries)
 

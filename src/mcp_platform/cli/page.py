@@ -15,10 +15,10 @@ class Page(click.Command):
 
     def __init__(
         self,
-        *args: Any,  # noqa: ANN401  # click's own arguments
+        *args: Any,  # noqa: ANN401  # arguments of click
         examples: Sequence[str] = (),
         exits: Sequence[ExitCode] = _USUAL,
-        **kwargs: Any,  # noqa: ANN401  # click's own arguments
+        **kwargs: Any,  # noqa: ANN401  # arguments of click
     ) -> None:
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)

@@ -62,7 +62,7 @@ def with_session(function: Callable[Concatenate[Session, P], R]) -> Callable[P, 
         help="The data folder.",
     )
     @wraps(function)
-    def run(*args: Any, data: str, as_json: bool, quiet: bool, **kwargs: Any) -> R:  # noqa: ANN401  # click's
+    def run(*args: Any, data: str, as_json: bool, quiet: bool, **kwargs: Any) -> R:  # noqa: ANN401  # arguments of click
         session = Session(DataFolder(Path(data).absolute()), Output(as_json=as_json, quiet=quiet))
         return function(session, *args, **kwargs)
 

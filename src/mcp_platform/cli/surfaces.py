@@ -21,12 +21,12 @@ def surface_options(function: Callable[P, R]) -> Callable[P, R]:
     @click.option("--host", metavar="ADDRESS", help="Address of the agents' surface. [default: 127.0.0.1]")
     @wraps(function)
     def run(
-        *args: Any,  # noqa: ANN401  # click's
+        *args: Any,  # noqa: ANN401  # arguments of click
         host: str | None,
         port: int | None,
         console_port: int | None,
         public_url: str | None,
-        **kwargs: Any,  # noqa: ANN401  # click's
+        **kwargs: Any,  # noqa: ANN401  # arguments of click
     ) -> R:
         flags = {
             "gateway.host": host,

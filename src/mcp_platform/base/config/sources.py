@@ -192,15 +192,16 @@ def _read_config(path: Path) -> bytes:
 
 
 def _unknown(statement: toml_file.Statement, where: str) -> Problem:
-    section, dot, _ = statement.name.partition(".")
+    section, dot, key = statement.name.partition(".")
     if section in sections():
         if not dot:
             return Problem(where, f"`{section}` is a section: write `[{section}]` and its settings below it")
         own = [name for name in all_settings() if name.startswith(f"{section}.")]
+        elsewhere = [name for name in all_settings() if name.endswith(f".{key}")]
         return Problem(
             where,
             f"`{_printable(statement.name)}` is not a setting",
-            nearest=nearest(statement.name, own) or nearest(statement.name, all_settings()),
+            nearest=next(iter(elsewhere), None) or nearest(statement.name, own) or nearest(key, all_settings()),
         )
     what = "section" if statement.value == {} else "setting"
     known = sections() if what == "section" else all_settings()

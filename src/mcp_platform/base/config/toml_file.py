@@ -79,11 +79,11 @@ def _statements(text: str) -> Iterator[Statement]:
             read_alone = tomllib.loads(chunk)
         except tomllib.TOMLDecodeError:
             continue  # a list or a text that goes on in the next line
-        is_header = chunk.lstrip().startswith("[")
+        is_header, is_array = chunk.lstrip().startswith("["), chunk.lstrip().startswith("[[")
         chunk = ""
         if is_header:
             prefix = _path(read_alone)
-            yield Statement(".".join(prefix), {}, start)
+            yield Statement(".".join(prefix), [] if is_array else {}, start)
             continue
         for path, value in _leaves(read_alone):
             yield Statement(".".join((*prefix, *path)), value, start)

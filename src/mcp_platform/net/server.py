@@ -1,0 +1,230 @@
+"""The HTTP/1.1 server: accepts from inherited listening sockets, owns its connections, keeps the clock, drains.
+
+Several worker processes share one listening socket; one that holds more than its share leaves new connections to the
+others. It must never start a thread, and closes no listening socket: those outlive it.
+"""
+
+import asyncio
+import errno
+import socket
+
+from mcp_platform.base import clock
+from mcp_platform.base.config.settings import Http
+from mcp_platform.base.errors import ErrorKind, Fault
+from mcp_platform.base.log import Log
+from mcp_platform.net import errors
+from mcp_platform.net.gate import Entry, Gate
+from mcp_platform.net.http_answer import AnswerHeads
+from mcp_platform.net.http_ceilings import (
+    ACCEPTS_PER_WAKE,
+    KEEPALIVE_IDLE_S,
+    MAX_REFUSING,
+    NO_DESCRIPTORS_PAUSE_S,
+    SHARE_PAUSE_S,
+    SHARE_SLACK,
+)
+from mcp_platform.net.http_connection import Connection, State
+from mcp_platform.net.http_exchange import App, Exchange
+
+__all__ = ["App", "Exchange", "HttpServer"]
+
+_log = Log(__name__)
+_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class HttpServer:
+    """Serves one surface in one process. Make it inside the running loop."""
+
+    def __init__(self, app: App, ceilings: Http, *, gate: Gate | None, always: bytes = b"", name: str) -> None:
+        """`always`: header lines for EVERY answer, each with CRLF. `gate` None: the ceilings hold for this process."""
+        self.app = app
+        self.ceilings = ceilings
+        self.name = name
+        self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time
+        self.heads = AnswerHeads(always)
+        self.heads.at(clock.now())
+        self.tasks: set[asyncio.Task[None]] = set()
+        """Handlers under way, also those whose client has left."""
+        self.held = 0
+        """Bytes of unfinished bodies over all connections."""
+        self.draining = False
+        self._connections: set[Connection] = set()
+        self._refusing: set[Connection] = set()
+        """Connections over the limit that are being told so; the gate does not count them."""
+        self._joining: set[asyncio.Task[None]] = set()
+        self._listening: list[socket.socket] = []
+        self._gate = gate or Gate.alone(ceilings.max_connections, ceilings.max_connections_per_address)
+        self._empty = asyncio.Event()
+        self._tick_s = max(0.01, min(0.5, _shortest(ceilings) / 4))
+        self._timer = self.loop.call_later(self._tick_s, self._tick)
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that this process serves."""
+        return len(self._connections)
+
+    def listen(self, sock: socket.socket) -> None:
+        """Accept from `sock`, which listens already: TCP over IPv4 or IPv6, or a Unix socket."""
+        sock.setblocking(False)
+        self._listening.append(sock)
+        self.loop.add_reader(sock, self._accept, sock)
+
+    # Accepting.
+
+    def _accept(self, sock: socket.socket) -> None:
+        for _ in range(ACCEPTS_PER_WAKE):
+            if self._above_share():
+                self._pause(sock, SHARE_PAUSE_S)
+                return
+            if not self._accept_one(sock):
+                return
+
+    def _above_share(self) -> bool:
+        share = self._gate.share()
+        return share.mine * share.workers > share.total + SHARE_SLACK * share.workers
+
+    def _accept_one(self, sock: socket.socket) -> bool:
+        """False when there is nothing to accept, or nothing to accept it with."""
+        try:
+            client, peer = sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return False
+        except OSError as error:
+            if error.errno not in _SHORTAGE:
+                raise
+            _log.warning("no_descriptors", error=errno.errorcode[error.errno or 0], open=len(self._connections))
+            self._pause(sock, NO_DESCRIPTORS_PAUSE_S)
+            return False
+        client.setblocking(False)
+        address = _address(peer) if sock.family != socket.AF_UNIX else ""
+        if address:
+            _watch_peer(client)
+        entry = self._gate.enter(address)
+        if entry is Entry.OPEN:
+            self._join(client, Connection(self, address))
+        elif len(self._refusing) < MAX_REFUSING:
+            kind = errors.HTTP_ADDRESS_BUSY if entry is Entry.ADDRESS_FULL else errors.HTTP_BUSY
+            self._join(client, _Refused(self, address, kind))
+        else:
+            client.close()
+        return True
+
+    def _pause(self, sock: socket.socket, pause_s: float) -> None:
+        """Leave new connections to other workers, or to a time when there are descriptors again."""
+        self.loop.remove_reader(sock)
+        self.loop.call_later(pause_s, self._resume, sock)
+
+    def _resume(self, sock: socket.socket) -> None:
+        """Take one connection whatever the share: if others live, they have taken what waited by now."""
+        if self.draining or sock.fileno() < 0:
+            return
+        self.loop.add_reader(sock, self._accept, sock)
+        self._accept_one(sock)
+
+    def _join(self, client: socket.socket, connection: Connection) -> None:
+        (self._refusing if isinstance(connection, _Refused) else self._connections).add(connection)
+        task = self.loop.create_task(self._connect(client, connection))
+        self._joining.add(task)
+        task.add_done_callback(self._joining.discard)
+
+    async def _connect(self, client: socket.socket, connection: Connection) -> None:
+        """Give the socket to the loop; done in one turn of it."""
+        try:
+            await self.loop.connect_accepted_socket(lambda: connection, client)
+        except OSError:
+            client.close()  # it left between accept and now
+            self.lost(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """For a connection: it is no more."""
+        self._refusing.discard(connection)
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._gate.leave(connection.address)
+        if not self._connections:
+            self._empty.set()
+
+    # The clock.
+
+    def _tick(self) -> None:
+        """Look at every connection's time-outs: 0.1 µs each, where a timer per request would cost 1 µs."""
+        self._timer = self.loop.call_later(self._tick_s, self._tick)
+        self.heads.at(clock.now())
+        now = self.now()
+        for connections in (self._connections, self._refusing):
+            for connection in [each for each in connections if each.deadline <= now or each.slow]:
+                connection.sweep(now)
+
+    # Ending.
+
+    async def drain(self, timeout_s: float) -> None:
+        """Stop in order: accept no more, close idle connections, let requests finish, cut what is left at the bound."""
+        self._stop_accepting()
+        self.draining = True
+        for connection in [*self._connections, *self._refusing]:
+            if connection.state in (State.IDLE, State.LINGERING):
+                connection.close()
+        await self._until_empty(timeout_s)
+        self.close()
+        if self.tasks or self._joining:
+            await asyncio.wait([*self.tasks, *self._joining], timeout=1.0)
+        await asyncio.sleep(0)  # one turn of the loop, in which cut connections are told so
+
+    def close(self) -> None:
+        """Cut everything now."""
+        self._stop_accepting()
+        self.draining = True
+        self._timer.cancel()
+        for task in self.tasks:
+            task.cancel()
+        for connection in [*self._connections, *self._refusing]:
+            connection.abort()
+
+    def _stop_accepting(self) -> None:
+        listening, self._listening = self._listening, []
+        for sock in listening:
+            self.loop.remove_reader(sock)
+
+    async def _until_empty(self, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._connections or self.tasks:
+                    self._empty.clear()
+                    if self._connections:
+                        await self._empty.wait()
+                    else:
+                        await asyncio.wait(self.tasks)
+        except TimeoutError:
+            _log.warning("drain_cut", connections=len(self._connections), requests=len(self.tasks))
+
+
+class _Refused(Connection):
+    """A connection over the limit: it is told so and closed."""
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, server: HttpServer, address: str, kind: ErrorKind) -> None:
+        super().__init__(server, address)
+        self._kind = kind
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.refuse(Fault(self._kind, retry_after_s=1.0))
+
+
+def _address(peer: tuple[str, int]) -> str:
+    """The textual address; an IPv4 address that came over an IPv6 socket is an IPv4 address."""
+    address = peer[0].partition("%")[0]
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+def _watch_peer(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def _shortest(ceilings: Http) -> float:
+    return min(ceilings.header_timeout_s, ceilings.body_timeout_s, ceilings.idle_timeout_s, ceilings.write_timeout_s)

@@ -63,6 +63,9 @@ class CredentialSource(Protocol):
 
     async def credentials(self, target: Target, principal: str | None) -> Credentials: ...
 
+    def forget(self, target: Target, principal: str | None) -> None:
+        """The upstream refused what was given: do not give the same from memory again."""
+
 
 class BrokerClient:
     """The side that asks. Raises Fault(upstream_down) when the broker cannot be asked or says no."""
@@ -99,7 +102,6 @@ class BrokerClient:
         return Launch(argv=wire.argv, env=wire.env, cwd=wire.cwd, name=wire.name)
 
     def forget(self, target: Target, principal: str | None) -> None:
-        """Ask anew next time: the upstream refused what we had."""
         self._kept.pop((target.id, target.version, principal), None)
 
     async def close(self) -> None:

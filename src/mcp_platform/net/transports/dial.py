@@ -39,7 +39,10 @@ class Dialer(Generic[T]):
         self._closed = False
 
     async def stream(self, timeout_s: float) -> FrameStream[T]:
-        """The open connection; waits up to `timeout_s` for a peer that is being restarted. Raises Fault(link_closed)."""
+        """The open connection; waits up to `timeout_s` for a peer that is being restarted.
+
+        Raises Fault(link_closed).
+        """
         if self._stream is not None and not self._stream.closing:
             return self._stream
         try:

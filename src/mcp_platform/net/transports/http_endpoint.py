@@ -1,0 +1,153 @@
+"""One URL of one upstream: what every POST to it has in common, credentials included.
+
+The constant part of the head is made once for each set of credentials; a call adds its few lines.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+
+from mcp_platform.base.config.settings import Upstreams
+from mcp_platform.base.errors import Fault
+from mcp_platform.base.log import Log
+from mcp_platform.net import client_head
+from mcp_platform.net.client import HttpClient
+from mcp_platform.net.client_address import parse_url
+from mcp_platform.net.transports.broker_wire import CredentialSource
+from mcp_platform.net.transports.conversation import Conversation, Send
+from mcp_platform.net.transports.deadline import Deadline
+from mcp_platform.net.transports.http_reply import read_reply
+from mcp_platform.net.transports.model import (
+    UPSTREAM_GARBAGE,
+    UPSTREAM_REFUSED,
+    Answer,
+    Call,
+    Caller,
+    Credentials,
+    Target,
+)
+
+_COMMON = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+_MCP = frozenset({"accept", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id"})
+"""Headers that the transport sets; a configured one of the same name is left out."""
+MAX_SESSION_ID = 1024
+"""Characters of a session id. The specification names none; SDKs mint 32 to 36."""
+
+MAX_COURTESIES = 256
+"""Polite messages under way at once (cancellations, ended sessions); what is more is left out."""
+COURTESY_S = 5.0
+"""Seconds each may take."""
+
+_log = Log(__name__)
+
+
+class Nobody:
+    """The client of requests that the platform makes for itself: it hears nothing and answers nothing."""
+
+    def notify(self, method: str, params: bytes) -> None:
+        return None
+
+    async def ask(self, method: str, params: bytes) -> Answer:
+        raise Fault(UPSTREAM_GARBAGE)
+
+
+class Endpoint:
+    """Sends one message and gives its answer; knows neither eras nor sessions."""
+
+    def __init__(self, target: Target, client: HttpClient, source: CredentialSource, settings: Upstreams) -> None:
+        assert target.url is not None, "an HTTP upstream has a URL"
+        self.target = target
+        self.settings = settings
+        self._client = client
+        self._source = source
+        self._destination = parse_url(target.url)
+        self._heads: dict[str, tuple[Credentials, bytes]] = {}
+        self._last_id = 0
+        self._courtesies: set[asyncio.Task[None]] = set()
+
+    def next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    async def head(self, owner: str | None, extra: bytes, method: str = "POST") -> bytes:
+        """The head of a request for `owner`. Raises Fault(upstream_down) when credentials cannot be had."""
+        credentials = await self._source.credentials(self.target, owner)
+        kept = self._heads.get(method)
+        if kept is None or kept[0] is not credentials:
+            own = {name: value for name, value in credentials.headers.items() if name.lower() not in _MCP}
+            kept = (credentials, client_head.head(method, self._destination, {**_COMMON, **own}))
+            self._heads[method] = kept
+        return kept[1] + extra
+
+    async def converse(
+        self, head: bytes, body: bytes, identity: int, call: Call, caller: Caller, era: str, back: Send | None
+    ) -> tuple[Answer, dict[str, str], int]:
+        """One request: its answer, the headers and the HTTP status it came with.
+
+        `back` takes our answers to what the server asks meanwhile. Raises Fault(upstream_*); being cancelled closes
+        the connection.
+        """
+        exchange = await self._client.open(self._destination)
+        deadline = Deadline(call.timeout_s, self.settings.max_call_s, exchange.abort)
+        may_ask = call.owner is not None and call.capabilities != b"{}"
+        conversation = Conversation(caller, deadline, back, may_ask=may_ask, progress=call.progress)
+        lingers = False
+        try:
+            exchange.send(head, body)
+            answer = await read_reply(exchange, identity, conversation, call.max_result_bytes, era)
+            lingers = True
+            return answer, exchange.headers, exchange.status
+        except Fault as fault:
+            if fault.kind is UPSTREAM_REFUSED:
+                self._source.forget(self.target, call.owner)
+            raise
+        finally:
+            deadline.stop()
+            conversation.close()
+            if not lingers:
+                exchange.close()
+
+    async def tell(self, head: bytes, body: bytes, timeout_s: float) -> int:
+        """Send what has no answer (a notification, our answer to a question, DELETE); the HTTP status."""
+        exchange = await self._client.open(self._destination)
+        deadline = Deadline(timeout_s, timeout_s, exchange.abort)
+        try:
+            exchange.send(head, body)
+            await exchange.head()
+            await exchange.read(65536)
+            return exchange.status
+        finally:
+            deadline.stop()
+            exchange.close()
+
+    def politely(self, message: Coroutine[None, None, None]) -> None:
+        """Send what nobody waits for, bounded in number and time."""
+        if len(self._courtesies) >= MAX_COURTESIES:
+            message.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._send_politely(message))
+        self._courtesies.add(task)
+        task.add_done_callback(self._courtesies.discard)
+
+    async def _send_politely(self, message: Coroutine[None, None, None]) -> None:
+        try:
+            async with asyncio.timeout(COURTESY_S):
+                await message
+        except (Fault, TimeoutError) as error:
+            _log.debug("upstream_not_told", upstream=self.target.id, why=type(error).__name__)
+        finally:
+            message.close()
+
+    async def close(self) -> None:
+        """Wait for the polite messages under way; each has its bound."""
+        if self._courtesies:
+            await asyncio.wait(list(self._courtesies))
+
+
+def session_id(headers: dict[str, str]) -> str | None:
+    """The session id an upstream gave. Raises Fault(upstream_garbage) where it is none (2025-11-25: visible ASCII)."""
+    given = headers.get("mcp-session-id")
+    if given is None:
+        return None
+    if not 0 < len(given) <= MAX_SESSION_ID or not all("!" <= character <= "~" for character in given):
+        raise Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"})
+    return given

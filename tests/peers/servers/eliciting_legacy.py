@@ -1,0 +1,159 @@
+"""A legacy MCP server (official SDK 1.30) whose tools do to a gateway what real and broken servers do.
+
+    python eliciting_legacy.py                 # stdio
+    python eliciting_legacy.py --http [--json] # streamable HTTP on a free port; prints `PORT n` first
+
+Tools: echo, add, ask (elicitation), sample, roots, progress, hang, crash, garbage, huge, fork, environment, who, log.
+Run it with the Python of peer `mcp1`.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+
+import mcp.types as types
+import uvicorn
+from mcp.server.fastmcp import Context, FastMCP
+from pydantic import BaseModel
+
+server = FastMCP("eliciting-legacy", json_response="--json" in sys.argv)
+cancelled = 0
+
+
+class Colour(BaseModel):
+    colour: str
+
+
+@server.tool()
+def echo(text: str) -> str:
+    """Give `text` back."""
+    return text
+
+
+@server.tool()
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@server.tool()
+async def ask(ctx: Context, question: str = "Which colour?") -> str:
+    """Ask the client for a colour in the middle of the call."""
+    given = await ctx.elicit(question, Colour)
+    return f"{given.action}:{given.data.colour}" if given.action == "accept" else given.action
+
+
+@server.tool()
+async def sample(ctx: Context) -> str:
+    """Ask the client's model."""
+    message = types.SamplingMessage(role="user", content=types.TextContent(type="text", text="hello"))
+    given = await ctx.session.create_message([message], max_tokens=8)
+    return given.content.text
+
+
+@server.tool()
+async def roots(ctx: Context) -> str:
+    """Ask for the client's roots."""
+    given = await ctx.session.list_roots()
+    return ",".join(str(root.uri) for root in given.roots)
+
+
+@server.tool()
+async def progress(ctx: Context, steps: int = 3, pause_s: float = 0.01) -> str:
+    """Report progress `steps` times, `pause_s` apart."""
+    for step in range(steps):
+        await ctx.report_progress(step + 1, steps, f"step {step + 1}")
+        await asyncio.sleep(pause_s)
+    return f"{steps} steps"
+
+
+@server.tool()
+async def hang() -> str:
+    """Never answer; count the cancellation when one comes."""
+    global cancelled
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        cancelled += 1
+        raise
+    return "unreachable"
+
+
+@server.tool()
+def cancellations() -> int:
+    """How many calls of `hang` were cancelled."""
+    return cancelled
+
+
+@server.tool()
+def crash() -> str:
+    """End the process at once, in the middle of the call."""
+    os._exit(3)
+
+
+@server.tool()
+async def garbage() -> str:
+    """Write something that looks like an answer and is none, then never answer."""
+    os.write(1, b'{"jsonrpc": "2.0", "id": \n')
+    await asyncio.sleep(3600)
+    return "unreachable"
+
+
+@server.tool()
+def prints() -> str:
+    """Write a line to stdout that is no message, as forgotten debug output does, and answer."""
+    os.write(1, b"debugging: here I am\n")
+    return "printed"
+
+
+@server.tool()
+def huge(megabytes: int = 100) -> str:
+    """Answer with a text of so many megabytes."""
+    return "x" * (megabytes * 1_000_000)
+
+
+@server.tool()
+def fork() -> int:
+    """Leave a grandchild behind that ignores everything but SIGKILL; its process id."""
+    code = "import signal,time\nfor s in (1,2,15): signal.signal(s, signal.SIG_IGN)\ntime.sleep(600)"
+    nothing = subprocess.DEVNULL
+    command = [sys.executable, "-c", code]
+    child = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
+    return child.pid
+
+
+@server.tool()
+def environment() -> dict[str, str]:
+    """The environment the server was started with."""
+    return dict(os.environ)
+
+
+@server.tool()
+def who() -> int:
+    """This server's process id."""
+    return os.getpid()
+
+
+@server.tool()
+def log(text: str) -> str:
+    """Write `text` to stderr."""
+    os.write(2, text.encode() + b"\n")
+    return "logged"
+
+
+def main() -> None:
+    if "--http" not in sys.argv:
+        server.run("stdio")
+        return
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(128)
+    print(f"PORT {sock.getsockname()[1]}", flush=True)
+    config = uvicorn.Config(server.streamable_http_app(), log_level="warning", lifespan="on", timeout_keep_alive=5)
+    asyncio.run(uvicorn.Server(config).serve(sockets=[sock]))
+
+
+if __name__ == "__main__":
+    main()

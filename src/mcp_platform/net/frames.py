@@ -61,6 +61,11 @@ class FrameStream(Generic[T]):
         except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError) as error:
             raise Fault(LINK_CLOSED) from error
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes sent that the other side has not taken yet."""
+        return self._writer.transport.get_write_buffer_size()
+
     def close(self) -> None:
         self._writer.close()
 

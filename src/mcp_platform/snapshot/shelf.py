@@ -39,6 +39,11 @@ class Shelf:
         except FileNotFoundError:
             return None
 
+    def has(self, addresses: set[bytes]) -> bool:
+        """Whether every one of these shards is there."""
+        there = {entry.name for entry in os.scandir(self._shards)}
+        return all(address.hex() in there for address in addresses)
+
     def write_shard(self, address: bytes, content: bytes) -> None:
         """Put a shard on the shelf. One that is there already has the same content, unless a power cut damaged it:
         then its size is wrong or its reader asks for it again after a full build."""

@@ -1,0 +1,146 @@
+"""A call that runs: what an upstream says before it answers, and the client's answers to its questions.
+
+The call outlives a request: when the server of a modern client's call asks something, the request is answered
+`input_required`, the call waits here (it is parked), and the client's retry becomes its new outlet.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from mcp_platform.base.errors import Fault
+from mcp_platform.features.upstreams.model import ToolRow
+from mcp_platform.gateway import answers, input_required
+from mcp_platform.gateway.errors import PARKED_GONE, QUESTIONS_TOO_MANY
+from mcp_platform.gateway.identity import Identity
+from mcp_platform.gateway.outlet import Outlet
+from mcp_platform.net.transports.model import Answer, Call, Link
+from mcp_platform.wire import jsonrpc
+from mcp_platform.wire.versions import SERVER_INFO_KEY
+
+MAX_QUESTIONS = 32
+"""Questions of a server within one call: what no person answers patiently, a loop does."""
+CAPABILITY_OF = {
+    "elicitation/create": "elicitation",
+    "sampling/createMessage": "sampling",
+    "roots/list": "roots",
+}
+"""A server's question → the client capability that allows it."""
+_UNSUPPORTED = jsonrpc.error_object(-32601, "The client does not support this request.", {})
+_UNANSWERED = jsonrpc.error_object(-32603, "The client did not answer in time.", {})
+
+
+@dataclass(slots=True)
+class Question:
+    """Something a server asked its client, still open."""
+
+    method: str
+    params: bytes
+    answer: "asyncio.Future[Answer]"
+
+
+@dataclass(slots=True, eq=False)
+class ActiveCall:
+    """One call to a tool, from its permission to its answer."""
+
+    identity: Identity
+    tool: ToolRow
+    call: Call
+    capabilities: dict[str, object]
+    """Of the END client, as this request declares them."""
+    outlet: Outlet
+    ask_modern: "Callable[[ActiveCall], None]"
+    """Shows the open questions of a modern client's call: parks it and answers `input_required`."""
+    ask_legacy: "Callable[[ActiveCall, str, bytes, asyncio.Future[Answer]], None]"
+    """Sends a legacy client one question on its stream."""
+    relay_questions: "Callable[[ActiveCall, Link, Answer], Awaitable[Answer | None]]"
+    """Deals with an upstream's own `input_required`: the final answer, or None where the client was given it."""
+    patience_s: float = 300.0
+    questions: dict[str, Question] = field(default_factory=dict)
+    asked: int = 0
+    task: "asyncio.Task[None] | None" = None
+    cut: Fault | None = None
+    """Why the call was cut off from here, if it was."""
+    parked_as: str = ""
+    """Its name among the parked calls; empty while it is none."""
+    shown: "asyncio.Future[None] | None" = None
+    """Done when the current outlet has its answer."""
+
+    def notify(self, method: str, params: bytes) -> None:
+        self.outlet.notify(method, params)
+
+    async def ask(self, method: str, params: bytes) -> Answer:
+        """A question of the server. Answers with an error where the client cannot be asked or does not answer."""
+        if CAPABILITY_OF.get(method, "") not in self.capabilities:
+            return Answer(error=_UNSUPPORTED)
+        self.asked += 1
+        if self.asked > MAX_QUESTIONS:
+            raise Fault(QUESTIONS_TOO_MANY)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        key = f"ask-{self.asked}"
+        try:
+            if self.outlet.modern:
+                self.questions[key] = Question(method, params, future)
+                self.ask_modern(self)
+            else:
+                self.ask_legacy(self, method, params, future)
+            return await asyncio.wait_for(future, self.patience_s)
+        except TimeoutError:
+            return Answer(error=_UNANSWERED)
+        finally:
+            self.questions.pop(key, None)
+
+    async def run(self, link: Link) -> None:
+        """Make the call and answer the outlet that is current when the answer comes. The request may be gone long
+        before."""
+        try:
+            answer: Answer | None = await link.call(self.call, self)
+            if answer is not None and input_required.is_one(answer):
+                answer = await self.relay_questions(self, link, answer)
+            if answer is not None:
+                self.outlet.answer(answer)
+        except Fault as fault:
+            self.outlet.fail(fault)
+        except asyncio.CancelledError:
+            if self.cut is None:
+                raise
+            if self.task is not None:
+                self.task.uncancel()
+            self.outlet.fail(self.cut)
+        finally:
+            self.settle()
+
+    def stop(self, reason: Fault | None) -> None:
+        """Cancel the call here and upstream; the client, if it still listens, is told `reason`."""
+        self.cut = reason or Fault(PARKED_GONE)
+        if self.task is not None:
+            self.task.cancel()
+
+    def attach(self, outlet: Outlet) -> "asyncio.Future[None]":
+        """Make `outlet` the one that gets the answer; the future is done when it has one."""
+        self.outlet = outlet
+        self.shown = asyncio.get_running_loop().create_future()
+        return self.shown
+
+    def settle(self) -> None:
+        """The current outlet has its answer."""
+        if self.shown is not None and not self.shown.done():
+            self.shown.set_result(None)
+
+    def input_required(self, state: str) -> None:
+        """Answer the current outlet with every open question (2026-07-28, MRTR)."""
+        requests = {
+            key: {"method": question.method, "params": msgspec.Raw(question.params)}
+            for key, question in self.questions.items()
+            if not question.answer.done()
+        }
+        body = {
+            "resultType": "input_required",
+            "inputRequests": requests,
+            "requestState": state,
+            "_meta": {SERVER_INFO_KEY: answers.SERVER_INFO},
+        }
+        self.outlet.result(msgspec.json.encode(body))
+        self.settle()

@@ -1,0 +1,111 @@
+"""Answers as bytes, in the dialect of the client's era.
+
+Before a message can be attributed, a refusal is an HTTP status. After that a legacy client gets HTTP 200 with the
+JSON-RPC error (the Python 1.x client gives up on 403, 429 and 503 to tools/call), a modern one the status that
+2026-07-28 names, with the same body.
+"""
+
+from typing import Any
+
+import msgspec
+
+from mcp_platform import __version__
+from mcp_platform.base.errors import Fault
+from mcp_platform.net.transports.model import UPSTREAM_GARBAGE, Answer
+from mcp_platform.wire import json_text, jsonrpc
+from mcp_platform.wire.versions import SERVER_INFO_KEY
+
+SERVER_INFO = {"name": "mcp-platform", "title": "MCP Platform", "version": __version__}
+INSTRUCTIONS = "Tools of several MCP servers behind one gateway. Names are stable; a name may carry its server's name."
+JSON = "application/json"
+EVENTS = "text/event-stream"
+STREAM_HEADERS = b"X-Accel-Buffering: no\r\n"
+_encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_SERVER_INFO_JSON = _encode({SERVER_INFO_KEY: SERVER_INFO})
+_COMPLETE = b'{"resultType":"complete","_meta":' + _SERVER_INFO_JSON
+_STATUS = {-32700: 400, -32600: 400, -32602: 400, -32601: 404, -32020: 400, -32021: 400, -32022: 400}
+"""HTTP status of an error that an upstream answered, for a modern client (2026-07-28; unlisted codes: 200)."""
+
+
+def fault_body(fault: Fault, identity: jsonrpc.Id | None, error_id: str | None = None) -> bytes:
+    """The JSON-RPC error of a refusal."""
+    data: dict[str, object] = {"error": fault.kind.code, "whose": fault.kind.whose, **fault.data}
+    if fault.retry_after_s is not None:
+        data["retryAfterMs"] = round(fault.retry_after_s * 1000)
+    if error_id is not None:
+        data["errorId"] = error_id
+    return jsonrpc.error(identity, jsonrpc.error_object(fault.kind.jsonrpc, fault.text, data))
+
+
+def fault_headers(fault: Fault) -> bytes:
+    """Header lines that go with a refusal."""
+    lines = b""
+    if fault.kind.http == 401:
+        lines += b'WWW-Authenticate: Bearer realm="mcp-platform"\r\n'
+    if fault.kind.http == 405:
+        lines += b"Allow: POST, DELETE, OPTIONS\r\n"
+    if fault.retry_after_s is not None:
+        lines += b"Retry-After: %d\r\n" % max(1, round(fault.retry_after_s))
+    return lines
+
+
+def status_of(fault: Fault, *, modern: bool, attributed: bool) -> int:
+    """See the module."""
+    return fault.kind.http if modern or not attributed else 200
+
+
+def tool_error(text: str, code: str, data: dict[str, object], *, modern: bool) -> bytes:
+    """A tool result that says what was wrong with the arguments, for a model to read and do better."""
+    meta: dict[str, Any] = {"mcp-platform/error": {"error": code, **data}}
+    result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True, "_meta": meta}
+    if modern:
+        meta[SERVER_INFO_KEY] = SERVER_INFO
+        result["resultType"] = "complete"
+    return _encode(result)
+
+
+def complete(value: dict[str, Any], *, modern: bool) -> bytes:
+    """A result of our own."""
+    if modern:
+        value = {"resultType": "complete", **value, "_meta": {SERVER_INFO_KEY: SERVER_INFO}}
+    return _encode(value)
+
+
+def relayed_result(answer: Answer, *, modern: bool) -> bytes:
+    """An upstream's result in the client's dialect, otherwise verbatim. Raises Fault(upstream_garbage)."""
+    try:
+        result = json_text.one_line(answer.result or b"")
+        members = _members.decode(result)
+        str(result, "utf-8")
+    except (msgspec.MsgspecError, ValueError):
+        raise Fault(UPSTREAM_GARBAGE) from None
+    if not modern:
+        return _encode(members) if members.pop("resultType", None) is not None else result
+    if "resultType" in members:
+        return result
+    if "_meta" in members:
+        return _encode({"resultType": "complete", **members})
+    return _COMPLETE + b"," + result.lstrip()[1:] if members else _COMPLETE + b"}"
+
+
+def relayed_error(answer: Answer, *, modern: bool) -> tuple[int, bytes]:
+    """HTTP status and error object of an upstream's error. -32002 and -32042 mean nothing to a modern client: they
+    become -32602 (2026-07-28, basic). Raises Fault(upstream_garbage)."""
+    try:
+        members = _members.decode(answer.error or b"")
+        str(answer.error or b"", "utf-8")
+        code = msgspec.json.decode(members.get("code", b""), type=int)
+    except (msgspec.MsgspecError, ValueError):
+        raise Fault(UPSTREAM_GARBAGE) from None
+    if not modern:
+        return 200, _encode(members)
+    if code in (-32002, -32042):
+        code = -32602
+        members["code"] = msgspec.Raw(b"-32602")
+    return _STATUS.get(code, 200), _encode(members)
+
+
+def event(data: bytes) -> bytes:
+    """One server-sent event. JSON of ours holds no line break."""
+    return b"event: message\ndata: " + data + b"\n\n"

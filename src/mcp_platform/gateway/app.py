@@ -1,0 +1,107 @@
+"""The agents' surface: which paths there are, and what is refused before a body is read."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
+
+from mcp_platform.base.errors import Fault
+from mcp_platform.features.cors.check import HostRule, OriginRule
+from mcp_platform.features.cors.errors import HOST_REFUSED, ORIGIN_REFUSED
+from mcp_platform.gateway import answers, pipeline
+from mcp_platform.gateway.errors import ACCEPT_WRONG, CONTENT_TYPE_WRONG, METHOD_NOT_ALLOWED, PATH_UNKNOWN
+from mcp_platform.gateway.identity import bearer
+from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.world import World
+
+MCP = "/mcp"
+HEALTH = frozenset({"/healthz", "/health"})
+READY = frozenset({"/readyz", "/ready"})
+ALWAYS = (
+    b"X-Content-Type-Options: nosniff\r\n"
+    b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    b"Referrer-Policy: no-referrer\r\n"
+    b"Cross-Origin-Resource-Policy: same-origin\r\n"
+    b"Cache-Control: no-store\r\n"
+)
+"""Header lines of every answer."""
+_PREFLIGHT = (
+    b"Access-Control-Allow-Methods: POST, DELETE, OPTIONS\r\n"
+    b"Access-Control-Allow-Headers: Authorization, Content-Type, Accept, Mcp-Protocol-Version, Mcp-Session-Id,"
+    b" Mcp-Method, Mcp-Name, Last-Event-ID\r\n"
+    b"Access-Control-Max-Age: 600\r\n"
+)
+
+
+class AgentApp:
+    """Serves one worker's share of the agents' surface."""
+
+    def __init__(self, world: World, hosts: HostRule, origins: OriginRule) -> None:
+        self._world = world
+        self._hosts = hosts
+        self._origins = origins
+
+    def early(self, method: str, path: str, headers: dict[str, str], address: str) -> Fault | None:
+        """In this order: Host and Origin, path, HTTP method, the form of the credential and of the body to come."""
+        if not self._hosts.accepts(headers.get("host", "")):
+            return Fault(HOST_REFUSED)
+        if not self._origins.accepts(headers.get("origin")):
+            return Fault(ORIGIN_REFUSED)
+        if path in HEALTH or path in READY:
+            return None if method in ("GET", "HEAD") else Fault(METHOD_NOT_ALLOWED)
+        if path != MCP:
+            return Fault(PATH_UNKNOWN)
+        if method == "OPTIONS":
+            return None
+        if method not in ("POST", "DELETE"):
+            return Fault(METHOD_NOT_ALLOWED)
+        return _judge_message(method, headers)
+
+    def max_body(self, path: str) -> int:
+        return self._world.settings.http.max_body_bytes if path == MCP else 0
+
+    def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+        if exchange.path == MCP and exchange.method != "OPTIONS":
+            return pipeline.serve(self._world, exchange)
+        if exchange.method == "OPTIONS":
+            exchange.reply(204, extra=_PREFLIGHT)
+        elif exchange.path in HEALTH:
+            exchange.reply(200, b'{"status":"ok"}')
+        else:
+            self._ready(exchange)
+        return None
+
+    def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
+        return fault.kind.http, answers.fault_headers(fault), answers.fault_body(fault, None)
+
+    def _ready(self, exchange: Exchange) -> None:
+        try:
+            view = self._world.now_known()
+        except Fault as fault:
+            exchange.reply(503, msgspec.json.encode({"ready": False, "error": fault.kind.code}))
+            return
+        exchange.reply(200, msgspec.json.encode({"ready": True, "revision": view.snapshot.revision}))
+
+
+def _judge_message(method: str, headers: dict[str, str]) -> Fault | None:
+    try:
+        bearer(headers)
+    except Fault as fault:
+        return fault
+    if method == "DELETE":
+        return None
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return Fault(CONTENT_TYPE_WRONG)
+    return None if _accepts_both(headers.get("accept")) else Fault(ACCEPT_WRONG)
+
+
+def _accepts_both(accept: str | None) -> bool:
+    """A client must be ready for JSON and for an event stream (every revision since 2025-03-26); one that says nothing
+    takes anything (RFC 9110 §12.5.1)."""
+    if accept is None:
+        return True
+    ranges = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    if "*/*" in ranges:
+        return True
+    json_too = not ranges.isdisjoint({"application/json", "application/*"})
+    return json_too and not ranges.isdisjoint({"text/event-stream", "text/*"})

@@ -1,0 +1,125 @@
+"""A worker's ear: hears control's heartbeats and takes each newer snapshot, in small steps, never an older one.
+
+When control is silent the worker serves on by what it knows; how long is decided where requests are answered.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from mcp_platform.base import clock
+from mcp_platform.base.errors import Fault
+from mcp_platform.base.log import Log
+from mcp_platform.gateway.sessions import Sessions
+from mcp_platform.net import local
+from mcp_platform.net.frames import LINK_CLOSED, FrameStream
+from mcp_platform.snapshot.codec import SNAPSHOT_INVALID, check_heartbeat, hash_of, open_manifest
+from mcp_platform.snapshot.model import FromControl, Heartbeat, Hello, SessionEnded, Snapshot, Taken
+from mcp_platform.snapshot.shelf import Shelf
+from mcp_platform.snapshot.take import Taker
+
+log = Log(__name__)
+_PATIENCE_S = 10.0
+"""Seconds without a frame after which the connection is given up for dead: ten heartbeats."""
+
+
+class Feed:
+    """Follows control for one worker."""
+
+    def __init__(
+        self,
+        path: Path,
+        shelf: Shelf,
+        key: Ed25519PublicKey,
+        slot: int,
+        *,
+        heard: Callable[[], None],
+        take: Callable[[Snapshot], Awaitable[None]],
+        sessions: Sessions,
+        tell_ended: "asyncio.Queue[SessionEnded]",
+    ) -> None:
+        self._path = path
+        self._shelf = shelf
+        self._key = key
+        self._slot = slot
+        self._heard = heard
+        self._take = take
+        self._sessions = sessions
+        self._tell_ended = tell_ended
+        self._taker = Taker(shelf)
+        self._revision = 0
+        self._floor = shelf.seen()
+
+    async def run(self) -> None:
+        """Follow for ever; ends only by cancellation."""
+        wait_s = 0.02
+        while True:
+            began = clock.monotonic()
+            try:
+                await self._follow()
+            except (OSError, Fault, TimeoutError) as error:
+                if isinstance(error, Fault) and error.kind is not LINK_CLOSED:
+                    log.error("feed_refused", code=error.kind.code)
+            # What lasted is no reason to wait; what fails again and again is.
+            wait_s = 0.02 if clock.monotonic() - began > 1 else min(wait_s * 2, 1.0)
+            await asyncio.sleep(wait_s)
+
+    async def _follow(self) -> None:
+        sock = local.connect(self._path, timeout_s=1.0)
+        reader, writer = await _streams(sock)
+        stream: FrameStream[FromControl] = FrameStream(reader, writer, FromControl)
+        nonce = os.urandom(16)
+        teller: asyncio.Task[None] | None = None
+        try:
+            stream.send(Hello(self._slot, os.getpid(), nonce, self._revision))
+            for ended in self._sessions.all_ended():
+                stream.send(ended)
+            teller = asyncio.create_task(self._tell(stream))
+            while True:
+                message = await asyncio.wait_for(stream.receive(), _PATIENCE_S)
+                if isinstance(message, SessionEnded):
+                    self._sessions.ended(message)
+                else:
+                    await self._on_heartbeat(message, nonce, stream)
+        finally:
+            if teller is not None:
+                teller.cancel()
+            stream.close()
+
+    async def _on_heartbeat(self, heartbeat: Heartbeat, nonce: bytes, stream: FrameStream[FromControl]) -> None:
+        check_heartbeat(heartbeat, nonce, self._key)
+        if heartbeat.revision < max(self._revision, self._floor):
+            log.error("older_snapshot_refused", revision=heartbeat.revision, seen=max(self._revision, self._floor))
+            raise Fault(SNAPSHOT_INVALID)
+        if heartbeat.revision > self._revision:
+            await self._catch_up(heartbeat)
+        self._heard()
+        stream.send(Taken(self._revision))
+
+    async def _catch_up(self, heartbeat: Heartbeat) -> None:
+        signed = self._shelf.read_manifest()
+        if signed is None:
+            raise Fault(SNAPSHOT_INVALID)
+        if hash_of(signed) != heartbeat.manifest:
+            # A newer one is on the shelf already; its own heartbeat is on the way.
+            return
+        manifest = open_manifest(signed, self._key)
+        if manifest.revision != heartbeat.revision:
+            raise Fault(SNAPSHOT_INVALID)
+        snapshot = await self._taker.take(manifest)
+        await self._take(snapshot)
+        self._revision = snapshot.revision
+        self._shelf.saw(self._slot, snapshot.revision)
+
+    async def _tell(self, stream: FrameStream[FromControl]) -> None:
+        while True:
+            stream.send(await self._tell_ended.get())
+
+
+async def _streams(sock: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    sock.setblocking(False)
+    return await asyncio.open_unix_connection(sock=sock)

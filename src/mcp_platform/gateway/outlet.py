@@ -1,0 +1,133 @@
+"""Where the answer to one request goes: JSON if nothing comes before it, else an event stream that it ends.
+
+An outlet answers exactly once. After that, or when the client is gone, what is written goes nowhere.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from mcp_platform.base import clock
+from mcp_platform.base.errors import Fault
+from mcp_platform.gateway import answers
+from mcp_platform.net.transports.model import Answer
+from mcp_platform.wire import json_text, jsonrpc
+
+KEEP_ALIVE_S = 15.0
+"""Seconds of silence after which a comment is sent: half of the shortest idle time-out common in proxies (30 s)."""
+MAX_WAITING_BYTES = 1 << 20
+"""Bytes that may wait for a slow reader before notifications are left out; the answer never is."""
+
+
+class Exchange(Protocol):
+    """A request and its answer side; net.http_exchange.Exchange is one, a request that another worker sent on is the
+    other."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    address: str
+    gone: bool
+    started: bool
+
+    def on_gone(self, callback: Callable[[], None]) -> None: ...
+    def reply(
+        self, status: int, body: bytes = b"", content_type: str = "application/json", extra: bytes = b""
+    ) -> None: ...
+    def start(self, status: int, content_type: str, extra: bytes = b"") -> None: ...
+    def write(self, data: bytes) -> None: ...
+    def end(self) -> None: ...
+    async def drain(self) -> None: ...
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes written that the client has not taken yet."""
+
+
+class Outlet:
+    """The answer side of one JSON-RPC request."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        identity: jsonrpc.Id,
+        *,
+        modern: bool,
+        progress_token: str | int | None,
+        log_level: str | None,
+    ) -> None:
+        self.exchange = exchange
+        self.identity = identity
+        self.modern = modern
+        self._progress_token = progress_token
+        self._log_level = log_level
+        self._streaming = False
+        self._spoke_at = clock.monotonic()
+        self.answered = False
+
+    def notify(self, method: str, params: bytes) -> None:
+        """Pass a notification about this request on. Progress nobody asked for and, for a modern client, log messages
+        nobody asked for are left out (2026-07-28, basic/utilities)."""
+        if method == "notifications/progress":
+            if self._progress_token is None:
+                return
+            members = msgspec.json.decode(params, type=dict[str, msgspec.Raw])
+            token = msgspec.Raw(msgspec.json.encode(self._progress_token))
+            params = msgspec.json.encode({"progressToken": token, **members, **{"progressToken": token}})
+        elif method == "notifications/message" and self.modern and self._log_level is None:
+            return
+        if self._streaming and self.exchange.waiting_bytes > MAX_WAITING_BYTES:
+            return
+        self._send(jsonrpc.notification(method, json_text.one_line(params)))
+
+    def ask(self, identity: str, method: str, params: bytes) -> None:
+        """Send a legacy client a request of its own on this stream."""
+        self._send(jsonrpc.request(identity, method, {}).replace(b"{}", json_text.one_line(params), 1))
+
+    def keep_alive_if_due(self, now: float) -> None:
+        """Show that the call still runs, to the client and to proxies between. `now`: monotonic seconds."""
+        if not self.answered and not self.exchange.gone and now - self._spoke_at >= KEEP_ALIVE_S:
+            self._begin()
+            self._spoke_at = now
+            self.exchange.write(b": still at work\n\n")
+
+    def answer(self, answer: Answer) -> None:
+        """The upstream's answer. Raises Fault(upstream_garbage)."""
+        if answer.error is not None:
+            status, error = answers.relayed_error(answer, modern=self.modern)
+            self._finish(status, jsonrpc.error(self.identity, error))
+        else:
+            self.result(answers.relayed_result(answer, modern=self.modern))
+
+    def result(self, value: bytes) -> None:
+        """A result, ready in the client's dialect."""
+        self._finish(200, jsonrpc.result(self.identity, value))
+
+    def fail(self, fault: Fault, error_id: str | None = None) -> None:
+        """A refusal or failure."""
+        status = answers.status_of(fault, modern=self.modern, attributed=True)
+        self._finish(status, answers.fault_body(fault, self.identity, error_id), answers.fault_headers(fault))
+
+    def _send(self, message: bytes) -> None:
+        if not self.answered and not self.exchange.gone:
+            self._begin()
+            self._spoke_at = clock.monotonic()
+            self.exchange.write(answers.event(message))
+
+    def _begin(self) -> None:
+        if not self._streaming:
+            self._streaming = True
+            self.exchange.start(200, answers.EVENTS, answers.STREAM_HEADERS)
+
+    def _finish(self, status: int, body: bytes, extra: bytes = b"") -> None:
+        if self.answered:
+            return
+        self.answered = True
+        if self.exchange.gone:
+            return
+        if self._streaming:
+            self.exchange.write(answers.event(body))
+            self.exchange.end()
+        else:
+            self.exchange.reply(status, body, answers.JSON, extra)

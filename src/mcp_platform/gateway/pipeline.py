@@ -1,0 +1,62 @@
+"""One request for /mcp, as a straight line.
+
+Origin, Host, path and the form of the credential were checked at the end of the headers (see app.py), before a byte of
+the body was kept. From here on one revision of the snapshot is read from start to end.
+"""
+
+from mcp_platform.base import clock, ids
+from mcp_platform.base.errors import INTERNAL, Fault
+from mcp_platform.base.log import Log
+from mcp_platform.gateway import answers, legacy, modern
+from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.world import World
+from mcp_platform.wire import headers as names
+from mcp_platform.wire import jsonrpc
+from mcp_platform.wire.versions import is_modern
+
+log = Log(__name__)
+
+
+async def serve(world: World, exchange: Exchange) -> None:
+    """Answer one POST or DELETE. Every failure is answered; none leaves this function."""
+    stateless = is_modern(exchange.headers.get(names.VERSION))
+    identity: jsonrpc.Id | None = None
+    attributed = False
+    try:
+        view = world.now_known()
+        caller = view.authenticator.identify(exchange.headers, clock.now())
+        if exchange.method == "DELETE":
+            legacy.end_session(world, exchange, caller)
+            return
+        message = jsonrpc.parse(exchange.body)
+        identity = message.id
+        attributed = message.kind == "request"
+        dialect = modern if stateless else legacy
+        await dialect.serve(world, view, exchange, caller, message)
+    except Fault as fault:
+        refuse(exchange, fault, identity, modern=stateless, attributed=attributed)
+    except Exception as error:  # the root of a request: one that fails in a way we did not foresee ends alone
+        error_id = ids.random_text(12)
+        log.error("request_failed", exc=error, error_id=error_id)
+        refuse(exchange, Fault(INTERNAL), identity, modern=stateless, attributed=attributed, error_id=error_id)
+
+
+def refuse(
+    exchange: Exchange,
+    fault: Fault,
+    identity: jsonrpc.Id | None,
+    *,
+    modern: bool,
+    attributed: bool,
+    error_id: str | None = None,
+) -> None:
+    """Answer with a refusal, unless an answer has begun."""
+    if exchange.started or exchange.gone:
+        return
+    # A session that is missing or over is a matter of the transport: the specification gives it an HTTP status in
+    # every era, and by that clients know to initialise again (2025-11-25, basic/transports).
+    attributed = attributed and not fault.kind.code.startswith("session_")
+    status = answers.status_of(fault, modern=modern, attributed=attributed)
+    if identity is None and fault.kind.jsonrpc in (-32700, -32600, -32602):
+        identity = jsonrpc.id_of(exchange.body)
+    exchange.reply(status, answers.fault_body(fault, identity, error_id), answers.JSON, answers.fault_headers(fault))

@@ -1,0 +1,137 @@
+"""One gateway worker: from what it inherited to the last answer it gives. No SQL, no code of control."""
+
+import asyncio
+import signal
+
+import uvloop
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from mcp_platform.base.clock import monotonic
+from mcp_platform.base.config import Settings
+from mcp_platform.base.log import Log
+from mcp_platform.features.cors.check import HostRule, OriginRule
+from mcp_platform.gateway import pipeline
+from mcp_platform.gateway.app import ALWAYS, AgentApp
+from mcp_platform.gateway.asked import Asked
+from mcp_platform.gateway.feed import Feed
+from mcp_platform.gateway.owners import Owners
+from mcp_platform.gateway.parking import Parking, RequestState
+from mcp_platform.gateway.schemas import Schemas
+from mcp_platform.gateway.sealed import Seal
+from mcp_platform.gateway.sessions import Session, Sessions
+from mcp_platform.gateway.world import World
+from mcp_platform.net.inherit import Inherited
+from mcp_platform.net.server import HttpServer
+from mcp_platform.net.transports.links import UpstreamLinks
+from mcp_platform.snapshot.shelf import Shelf
+
+log = Log(__name__)
+_FIRST_SNAPSHOT_S = 2.0
+"""Seconds that new connections wait in the queue for the first snapshot."""
+_TICK_S = 2.5
+"""Seconds between two looks at which calls need a sign of life."""
+
+
+def run(inherited: Inherited, slot: int) -> None:
+    """Serve until SIGTERM, or until the supervisor is gone."""
+    uvloop.run(_serve(inherited, slot))
+
+
+async def _serve(inherited: Inherited, slot: int) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    orphaned = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(inherited.lifeline, _orphan, loop, inherited.lifeline, stop, orphaned)
+    if inherited.gate is not None:
+        inherited.gate.join(slot)
+    world = _world(inherited, slot)
+    port = inherited.gateway[0].getsockname()[1] if inherited.gateway else inherited.settings.gateway.port
+    server = HttpServer(
+        AgentApp(world, _hosts(inherited.settings, port), OriginRule.of(inherited.settings.gateway.allowed_origins)),
+        inherited.settings.http,
+        gate=inherited.gate,
+        always=ALWAYS,
+        name="gateway",
+    )
+    feed = _feed(inherited, slot, world)
+    tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tick(world))]
+    hops = await world.owners.serve(inherited.owners[slot], lambda exchange: pipeline.serve(world, exchange))
+    await _first_snapshot(world, stop)
+    for sock in inherited.gateway:
+        server.listen(sock)
+    await stop.wait()
+    await server.drain(0 if orphaned.is_set() else inherited.settings.processes.drain_s)
+    hops.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await world.links.close()
+
+
+async def _first_snapshot(world: World, stop: asyncio.Event) -> None:
+    """Nobody is let in before the worker knows anybody: queued connections wait a little longer, refused ones would
+    have come in vain. Bounded, so that /readyz can say what is missing."""
+    waits = [asyncio.create_task(world.known.wait()), asyncio.create_task(stop.wait())]
+    await asyncio.wait(waits, timeout=_FIRST_SNAPSHOT_S, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
+def _orphan(loop: asyncio.AbstractEventLoop, lifeline: int, stop: asyncio.Event, orphaned: asyncio.Event) -> None:
+    loop.remove_reader(lifeline)
+    orphaned.set()
+    stop.set()
+
+
+def _world(inherited: Inherited, slot: int) -> World:
+    settings, secret = inherited.settings, bytes(inherited.worker_secret)
+    assert len(secret) == 64, "the supervisor hands a worker both its keys"
+    mac_key, seal_key = secret[:32], secret[32:]
+    calls = settings.calls
+    workers = max(1, len(inherited.owners))
+    return World(
+        settings=settings,
+        slot=slot,
+        mac_key=mac_key,
+        sessions=Sessions(Seal(seal_key, "legacy session v1", Session), calls.session_ttl_s),
+        parking=Parking(
+            Seal(seal_key, "request state v1", RequestState),
+            slot,
+            per_principal=max(1, calls.max_parked_per_principal // workers),
+            ttl_s=calls.parked_ttl_s,
+        ),
+        asked=Asked(slot),
+        owners=Owners(inherited.data.run, workers, slot),
+        schemas=Schemas(),
+        links=UpstreamLinks(inherited.data, settings.upstreams),
+        lists_seal=seal_key,
+    )
+
+
+def _feed(inherited: Inherited, slot: int, world: World) -> Feed:
+    def heard() -> None:
+        world.heard_at = monotonic()
+
+    public = (inherited.data.keys / "snapshot.pub").read_bytes()
+    return Feed(
+        inherited.data.run / "feed.sock",
+        Shelf(inherited.data.snapshot),
+        Ed25519PublicKey.from_public_bytes(public),
+        slot,
+        heard=heard,
+        take=world.take,
+        sessions=world.sessions,
+        tell_ended=world.tell_ended,
+    )
+
+
+def _hosts(settings: Settings, port: int) -> HostRule:
+    gateway = settings.gateway
+    return HostRule.of(gateway.public_url, gateway.host, port, gateway.allowed_hosts)
+
+
+async def _tick(world: World) -> None:
+    while True:
+        await asyncio.sleep(_TICK_S)
+        world.tick()

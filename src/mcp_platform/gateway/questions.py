@@ -1,0 +1,68 @@
+"""What becomes of a server's questions to the client of one call, by the client's era."""
+
+import asyncio
+
+import msgspec
+
+from mcp_platform.base.errors import Fault
+from mcp_platform.features.upstreams.model import ToolRow
+from mcp_platform.gateway import input_required
+from mcp_platform.gateway.active import MAX_QUESTIONS, ActiveCall
+from mcp_platform.gateway.errors import QUESTIONS_TOO_MANY
+from mcp_platform.gateway.world import World
+from mcp_platform.net.transports.model import Answer, Call, Link
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode = msgspec.json.Encoder().encode
+
+
+class Questions:
+    """Bound to one call."""
+
+    def __init__(self, world: World, session: bytes, tool: ToolRow, call: Call, digest: bytes) -> None:
+        self._world = world
+        self._session = session
+        self._tool = tool
+        self._call = call
+        self._digest = digest
+
+    def park(self, active: ActiveCall) -> None:
+        """A modern client is answered `input_required`, and its call waits. Raises Fault(parked_calls_too_many). While
+        the client thinks about earlier questions, later ones wait to be shown with its next request."""
+        if active.outlet.answered:
+            return
+        active.input_required(self._world.parking.park(active, self._digest))
+
+    def send(self, active: ActiveCall, method: str, params: bytes, answer: "asyncio.Future[Answer]") -> None:
+        """A legacy client is asked on the stream of its call."""
+        active.outlet.ask(self._world.asked.ask(self._session, answer), method, params)
+
+    async def relay(self, active: ActiveCall, link: Link, answer: Answer) -> Answer | None:
+        """A modern upstream's `input_required`: passed to a modern client as it is but for the state, which is sealed;
+        asked of a legacy client question by question, then the call is made again with the answers."""
+        needed = input_required.read(answer)
+        if active.outlet.modern:
+            active.outlet.result(self._sealed(active, answer, needed.request_state))
+            return None
+        for _ in range(MAX_QUESTIONS):
+            responses: dict[str, msgspec.Raw] = {}
+            for key, request in needed.input_requests.items():
+                reply = await active.ask(request.method, bytes(request.params))
+                if reply.result is None:
+                    return Answer(error=reply.error, era="legacy")
+                responses[key] = msgspec.Raw(reply.result)
+            members = _members.decode(self._call.params)
+            members["inputResponses"] = msgspec.Raw(_encode(responses))
+            if needed.request_state is not None:
+                members["requestState"] = msgspec.Raw(_encode(needed.request_state))
+            again = await link.call(msgspec.structs.replace(self._call, params=_encode(members)), active)
+            if not input_required.is_one(again):
+                return again
+            needed = input_required.read(again)
+        raise Fault(QUESTIONS_TOO_MANY)
+
+    def _sealed(self, active: ActiveCall, answer: Answer, inner: str | None) -> bytes:
+        members = _members.decode(answer.result or b"{}")
+        state = self._world.parking.relay(active.identity, self._tool, self._digest, inner)
+        members["requestState"] = msgspec.Raw(_encode(state))
+        return _encode(members)

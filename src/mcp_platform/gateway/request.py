@@ -1,0 +1,44 @@
+"""One attributed request: who calls, what they sent, and what their client can do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mcp_platform.gateway.identity import Identity
+from mcp_platform.gateway.outlet import Exchange, Outlet
+from mcp_platform.gateway.world import View, World
+from mcp_platform.wire.jsonrpc import Id, Message
+from mcp_platform.wire.modern import Meta
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that a method's code may look at."""
+
+    world: World
+    view: View
+    exchange: Exchange
+    identity: Identity
+    message: Message
+    id: Id
+    meta: Meta
+    """What the client says with this request; a legacy client's capabilities and name come from its session."""
+    version: str
+    modern: bool
+    session: bytes
+    """Mark of the legacy session; empty for a modern request."""
+    hop: bool
+    """True where another worker sent the request on: its owner is here or nowhere."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.message.params
+
+    def outlet(self) -> Outlet:
+        """The answer side of this request."""
+        return Outlet(
+            self.exchange,
+            self.id,
+            modern=self.modern,
+            progress_token=self.meta.progress_token,
+            log_level=self.meta.log_level,
+        )

@@ -1,0 +1,95 @@
+"""What one gateway worker holds: its settings, the snapshot it answers by, and the calls that run."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from mcp_platform.base import clock
+from mcp_platform.base.config import Settings
+from mcp_platform.base.errors import Fault
+from mcp_platform.base.log import Log
+from mcp_platform.gateway.active import ActiveCall
+from mcp_platform.gateway.asked import Asked
+from mcp_platform.gateway.errors import CONTROL_SILENT, NOT_READY, REVOKED
+from mcp_platform.gateway.identity import Authenticator
+from mcp_platform.gateway.listing import ToolLists
+from mcp_platform.gateway.owners import Owners
+from mcp_platform.gateway.parking import Parking
+from mcp_platform.gateway.schemas import Schemas
+from mcp_platform.gateway.sessions import Sessions
+from mcp_platform.net.transports.links import UpstreamLinks
+from mcp_platform.snapshot.model import SessionEnded, Snapshot
+
+log = Log(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One revision and what was derived from it. A request holds one from start to end."""
+
+    snapshot: Snapshot
+    authenticator: Authenticator
+    lists: ToolLists
+
+
+@dataclass(slots=True)
+class World:
+    """One worker."""
+
+    settings: Settings
+    slot: int
+    mac_key: bytes
+    sessions: Sessions
+    parking: Parking
+    asked: Asked
+    owners: Owners
+    schemas: Schemas
+    links: UpstreamLinks
+    lists_seal: bytes
+    known: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with the first snapshot."""
+    view: View | None = None
+    heard_at: float = float("-inf")
+    """Monotonic time of the last heartbeat."""
+    calls: set[ActiveCall] = field(default_factory=set)
+    by_request: dict[tuple[bytes, str | int], ActiveCall] = field(default_factory=dict)
+    """Calls of legacy sessions, for `notifications/cancelled`."""
+    tell_ended: "asyncio.Queue[SessionEnded]" = field(default_factory=lambda: asyncio.Queue(1000))
+    """Sessions ended here, for the feed to tell control."""
+
+    def now_known(self) -> View:
+        """The revision to answer by. Raises Fault(not_ready, control_silent)."""
+        if self.view is None:
+            raise Fault(NOT_READY, retry_after_s=1)
+        if clock.monotonic() - self.heard_at > self.settings.snapshot.max_silence_s:
+            raise Fault(CONTROL_SILENT, retry_after_s=5)
+        return self.view
+
+    async def take(self, snapshot: Snapshot) -> None:
+        """Answer by `snapshot` from now on, and cut off what it no longer allows."""
+        authenticator = Authenticator(snapshot, self.mac_key)
+        self.view = View(snapshot, authenticator, ToolLists(snapshot, self.lists_seal))
+        self.known.set()
+        self.links.keep_only({row.id: row.version for row in snapshot.upstreams.values() if row.enabled})
+        for number, call in enumerate(list(self.calls)):
+            if number % 500 == 499:
+                await asyncio.sleep(0)
+            self._cut_if_revoked(call, snapshot, authenticator)
+
+    def _cut_if_revoked(self, call: ActiveCall, snapshot: Snapshot, authenticator: Authenticator) -> None:
+        identity = authenticator.still(call.identity, clock.now())
+        tool = snapshot.tools.get(call.tool.exposed)
+        if identity is None or tool is None or not identity.allowed.permits(tool.server, tool.name):
+            log.info("call_cut", credential=call.identity.credential, tool=call.tool.exposed)
+            call.stop(Fault(REVOKED))
+
+    def forget(self, call: ActiveCall) -> None:
+        """A call ended."""
+        self.calls.discard(call)
+        if call.parked_as:
+            self.parking.drop(call)
+
+    def tick(self) -> None:
+        """Once in a while: show clients and proxies that long calls still run."""
+        now = clock.monotonic()
+        for call in self.calls:
+            call.outlet.keep_alive_if_due(now)

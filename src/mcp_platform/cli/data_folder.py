@@ -18,8 +18,8 @@ ALREADY_INITIALISED = define(
 
 
 def has_platform(data: DataFolder) -> bool:
-    """Whether a first run was done (or begun) here."""
-    return data.database.exists() or (data.keys / "platform.json").exists()
+    """Whether a first run was done here. One that was cut short does not count: the next begins anew."""
+    return data.keys.exists() or (data.database.exists() and not data.unfinished.exists())
 
 
 def require_platform(data: DataFolder) -> None:
@@ -45,7 +45,7 @@ def require_empty(data: DataFolder) -> None:
         return
     check_private(data.root, new=True)
     try:
-        others = [entry.name for entry in data.root.iterdir() if entry != data.config_file and entry != data.lock]
+        others = [entry for entry in data.root.iterdir() if not _may_be_there(data, entry)]
     except OSError as error:
         raise Fault(DATA_FOLDER_UNUSABLE, f"The folder {data.root} cannot be read: {error.strerror}.") from error
     if others:
@@ -53,6 +53,13 @@ def require_empty(data: DataFolder) -> None:
             DATA_FOLDER_UNUSABLE,
             f"The folder {data.root} holds other things and no platform; name an empty or new one with --data.",
         )
+
+
+def _may_be_there(data: DataFolder, entry: Path) -> bool:
+    """Settings that were put there beforehand, the lock, and what a first run that was cut short left."""
+    if entry in (data.config_file, data.lock, data.unfinished):
+        return True
+    return data.unfinished.exists() and entry.name.startswith(data.database.name)
 
 
 def check_private(root: Path, *, new: bool = False) -> None:

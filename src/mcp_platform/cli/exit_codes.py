@@ -38,10 +38,12 @@ _CONFIGURATION_CODES = frozenset(
         "data_folder_in_use",
         "data_folder_unusable",
         "kek_unusable",
+        "keys_exist",
         "keys_missing",
         "not_initialised",
         "schema_newer",
         "schema_older",
+        "settings_file_exists",
         "vault_unseal_failed",
     }
 )

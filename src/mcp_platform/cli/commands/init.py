@@ -26,9 +26,11 @@ def init(session: Session, *, flags: Mapping[str, object]) -> None:
     The key is shown once, to a terminal or in the object of --json; anywhere else it goes to a file of mode 0600
     that is named. The addresses are kept in DIR/mcp-platform.toml. A folder that holds a platform is refused.
     """
-    made = make_platform(session, flags)
+    made = make_platform(session, flags, keep=True)
     session.out.result(made.as_object())
     show(session, made)
+    if made.has_open_port:
+        session.out.advice("Port 0: the system chooses at each start; `serve` says which, and run/ports.json.")
     session.out.advice("")
     session.out.advice(f"Next: mcp-platform serve --data {made.data_dir}")
     session.out.advice(f"Then: mcp-platform server add time --data {made.data_dir} -- uvx mcp-server-time")

@@ -40,7 +40,7 @@ def serve(session: Session, *, workers: int | None, flags: Mapping[str, object])
     if has_platform(session.data):
         require_platform(session.data)
     else:
-        made = make_platform(session, flags)
+        made = make_platform(session, flags, keep=False)
         session.out.result(made.as_object())
         show(session, made)
     flags = {**flags, "gateway.workers": workers}

@@ -44,6 +44,11 @@ class DataFolder:
         return self.root / "snapshot"
 
     @property
+    def unfinished(self) -> Path:
+        """Where the first run builds everything; while it stands, nothing here has been promised to anybody."""
+        return self.root / ".first-run"
+
+    @property
     def journal(self) -> Path:
         return self.root / "journal"
 
@@ -66,8 +71,13 @@ def write_private(path: Path, content: bytes) -> None:
     finally:
         os.close(handle)
     aside.rename(path)
-    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(parent)
+        os.fsync(handle)
     finally:
-        os.close(parent)
+        os.close(handle)

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Permission(StrEnum):
     """What an actor must hold. Nothing implies another."""
 
+    AUDIT_LOG_VERIFY = "audit:log:verify"
     IDENTITY_PRINCIPAL_CHANGE = "identity:principal:change"
     IDENTITY_PRINCIPAL_READ = "identity:principal:read"
     IDENTITY_SETUP_START = "identity:setup:start"

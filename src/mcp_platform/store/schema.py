@@ -1,6 +1,6 @@
 """The one MetaData that every feature declares its tables on. Constraints have fixed names, so migrations find them."""
 
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Table
 
 metadata = MetaData(
     naming_convention={
@@ -17,6 +17,6 @@ PLATFORM = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # always 1: there is one platform in a database
     Column("platform_id", String(64), nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("revision", BigInteger, nullable=False),
     Column("created_at", Float, nullable=False),
 )

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Tag(StrEnum):
     """What happened. A tag is never given a second meaning."""
 
+    AUDIT_LOG_VERIFY = "audit:log:verify"
     IDENTITY_PRINCIPAL_DISABLE = "identity:principal:disable"
     IDENTITY_PRINCIPAL_ENABLE = "identity:principal:enable"
     IDENTITY_PRINCIPAL_LIST = "identity:principal:list"

@@ -19,6 +19,8 @@ from mcp_platform.store.unit import Unit
 
 MAX_SCOPES = 100
 """Scopes of one key."""
+MAX_LISTED = 1000
+"""Keys in one answer, which is one line of at most 1 MiB."""
 MAX_LIFE_S = 10 * 366 * 86400.0
 """Seconds: ten years. A longer life is a typing error."""
 
@@ -43,6 +45,8 @@ class WhichKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     principal: str | None = None
     """Name; None lists everybody's."""
+    offset: int = 0
+    """How many to leave out: a listing holds 1000."""
 
 
 class KeyNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,9 +145,11 @@ def list_keys(unit: Unit, params: WhichKeys, context: Context) -> Change:
             "revoked_at": row.revoked_at,
             "state": _state(row.revoked_at, row.not_after, unit.now),
         }
-        for row in unit.connection.execute(query.order_by(API_KEYS.c.created_at, API_KEYS.c.id))
+        for row in unit.connection.execute(
+            query.order_by(API_KEYS.c.created_at, API_KEYS.c.id).offset(params.offset).limit(MAX_LISTED + 1)
+        )
     ]
-    return Change(result={"keys": listed})
+    return Change(result={"keys": listed[:MAX_LISTED], "more": len(listed) > MAX_LISTED})
 
 
 def _state(revoked_at: float | None, not_after: float | None, now: float) -> str:
@@ -185,7 +191,7 @@ ACTIONS = (
         params=WhichKeys,
         run=list_keys,
         summary="Lists API keys by id, with their holder, agent and state; never the keys.",
-        records=("principal",),
+        records=("principal", "offset"),
         reads=True,
     ),
     Action(

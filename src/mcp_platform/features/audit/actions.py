@@ -8,7 +8,9 @@ from sqlalchemy import insert, select
 from mcp_platform.features.audit.check import FIRST, Entry, entry_hash
 from mcp_platform.features.audit.tables import AUDIT_LOG
 from mcp_platform.store import revision
-from mcp_platform.store.action import Action
+from mcp_platform.store.action import Action, Change, Context
+from mcp_platform.store.permission import Permission
+from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
 
 WITHHELD = "<withheld>"
@@ -88,3 +90,25 @@ def verify_chain(unit: Unit) -> ChainReport:
             return ChainReport(rows=expected - 1, broken_at=expected)
         previous, expected = digest, expected + 1
     return ChainReport(rows=expected - 1, broken_at=None)
+
+
+class NoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Takes nothing."""
+
+
+def verify(unit: Unit, params: NoParams, context: Context) -> Change:
+    report = verify_chain(unit)
+    return Change(result={"rows": report.rows, "intact": report.broken_at is None, "broken_at": report.broken_at})
+
+
+ACTIONS = (
+    Action(
+        name="audit.verify",
+        permission=Permission.AUDIT_LOG_VERIFY,
+        audit=Tag.AUDIT_LOG_VERIFY,
+        params=NoParams,
+        run=verify,
+        summary="Walks the audit log of control and says whether every row fits the one before it.",
+        reads=True,
+    ),
+)

@@ -4,7 +4,7 @@ from mcp_platform.base.errors import define
 
 HOST_REFUSED = define(
     "host_refused",
-    http=421,
+    http=403,
     jsonrpc=-31421,
     text="The Host header names no address of this platform; set `gateway.public_url` or `gateway.allowed_hosts`.",
     whose="caller",

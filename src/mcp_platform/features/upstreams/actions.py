@@ -1,12 +1,15 @@
 """What can be done to upstream servers. Adding one connects to it first; its secrets are sealed before they rest."""
 
 import asyncio
+import os
+import pwd
+from collections.abc import Set
 from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy import delete, func, insert, select
 
-from mcp_platform.base import ids
+from mcp_platform.base import clock, ids
 from mcp_platform.base.errors import INVALID, Fault
 from mcp_platform.features.upstreams.check import (
     Found,
@@ -14,6 +17,7 @@ from mcp_platform.features.upstreams.check import (
     ServerSpec,
     ToolSeen,
     check_spec,
+    description_of,
     exposed_name,
     read_tool,
     renamed,
@@ -36,6 +40,10 @@ from mcp_platform.store.unit import Unit
 
 MAX_CALL_TIMEOUT_S = 3600.0
 """Seconds a call may be silent, at most: an hour, as `upstreams.max_call_s`."""
+MAX_LISTED = 1000
+"""Tools in one answer, which is one line of at most 1 MiB."""
+MAX_SHOWN_CHARACTERS = 160
+"""Characters of a name or description in a listing."""
 UNCONFINED = "This server runs unconfined: it may do whatever the platform's own user may do."
 
 
@@ -70,6 +78,8 @@ class WhichServers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str | None = None
     """None: every server's."""
+    offset: int = 0
+    """How many to leave out: a listing holds 1000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,8 @@ class Looked:
     tools: tuple[ToolSeen, ...]
     unnamed: int
     """Tools without a name or larger than the ceiling: they cannot even be listed."""
+    ms: float
+    """Milliseconds until the server had told everything."""
 
 
 def gather_new(unit: Unit, params: NewServer, context: Context) -> ServerSpec:
@@ -107,11 +119,13 @@ def _refuse_taken(unit: Unit, name: str) -> None:
 
 
 async def look(spec: ServerSpec, reach: Reach) -> Looked:
+    began = clock.monotonic()
     found = await reach.probe(spec)
-    return await asyncio.to_thread(_judge, found)  # compiling thousands of schemas takes seconds
+    ms = round((clock.monotonic() - began) * 1000, 1)
+    return await asyncio.to_thread(_judge, found, ms)  # compiling thousands of schemas takes seconds
 
 
-def _judge(found: Found) -> Looked:
+def _judge(found: Found, ms: float) -> Looked:
     """A tool that is listed twice, or whose schema cannot be enforced, is not for agents."""
     tools: dict[str, ToolSeen] = {}
     unnamed = 0
@@ -125,7 +139,7 @@ def _judge(found: Found) -> Looked:
             tools[seen.name] = replace(seen, skipped=problem)
         else:
             tools[seen.name] = seen
-    return Looked(era=found.era, server=found.server, tools=tuple(tools.values()), unnamed=unnamed)
+    return Looked(era=found.era, server=found.server, tools=tuple(tools.values()), unnamed=unnamed, ms=ms)
 
 
 def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
@@ -152,6 +166,9 @@ def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
         )
     )
     listed = _store_tools(unit, upstream_id, params.name, looked.tools)
+    shown = [tool for tool in listed if tool["exposed"] is not None]
+    skipped = [tool for tool in listed if tool["exposed"] is None]
+    isolation = context.settings.upstreams.isolation
     return Change(
         result={
             "name": params.name,
@@ -159,10 +176,13 @@ def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
             "transport": "http" if http else "stdio",
             "era": looked.era,
             "server": looked.server,
-            "tools": [tool for tool in listed if tool["exposed"] is not None],
-            "skipped": [tool for tool in listed if tool["exposed"] is None],
-            "unreadable_tools": looked.unnamed,
-            "warnings": [] if http or context.settings.upstreams.isolation != "none" else [UNCONFINED],
+            "tool_count": len(shown),
+            "tools": shown[:MAX_LISTED],
+            "skipped_count": len(skipped),
+            "skipped": skipped[:MAX_LISTED],
+            "unreadable_count": looked.unnamed,
+            **({} if http else {"isolation": isolation, "user": pwd.getpwuid(os.geteuid()).pw_name}),
+            "warnings": [] if http or isolation != "none" else [UNCONFINED],
         },
         touched=Touched(upstreams=frozenset({upstream_id})),
         target=params.name,
@@ -172,7 +192,9 @@ def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
 def _store_tools(unit: Unit, upstream_id: str, server: str, tools: tuple[ToolSeen, ...]) -> list[dict[str, object]]:
     """An operator who adds a server approves the tools it has at that moment."""
     taken = taken_names(unit)
-    names, rows, listed = [], [], []
+    names: list[dict[str, object]] = []
+    rows: list[dict[str, object]] = []
+    listed: list[dict[str, object]] = []
     for tool in tools:
         exposed = None if tool.skipped is not None else exposed_name(server, tool.name, taken)
         skipped = tool.skipped
@@ -180,9 +202,7 @@ def _store_tools(unit: Unit, upstream_id: str, server: str, tools: tuple[ToolSee
             skipped = "its name is another tool's, or has characters or a length that clients do not take"
         if exposed is not None and exposed not in taken:
             taken[exposed] = (server, tool.name)
-            names.append(
-                {"name": exposed, "server_name": server, "tool_name": tool.name, "assigned_at": unit.now}
-            )
+            names.append({"name": exposed, "server_name": server, "tool_name": tool.name, "assigned_at": unit.now})
         rows.append(
             {
                 "upstream_id": upstream_id,
@@ -195,12 +215,22 @@ def _store_tools(unit: Unit, upstream_id: str, server: str, tools: tuple[ToolSee
                 "approved_at": None if exposed is None else unit.now,
             }
         )
-        listed.append({"name": tool.name, "exposed": exposed, "skipped": skipped})
+        listed.append(_shown(tool.name, exposed, skipped, tool.definition))
     if names:
         unit.connection.execute(insert(EXPOSED_NAMES), names)
     if rows:
         unit.connection.execute(insert(UPSTREAM_TOOLS), rows)
     return listed
+
+
+def _shown(name: str, exposed: str | None, skipped: str | None, definition: bytes) -> dict[str, object]:
+    """One tool for the operator's eyes; what the server wrote is cut to a length that a listing can hold."""
+    return {
+        "name": name[:MAX_SHOWN_CHARACTERS],
+        "exposed": exposed,
+        "skipped": skipped,
+        "description": description_of(definition)[:MAX_SHOWN_CHARACTERS],
+    }
 
 
 def list_servers(unit: Unit, params: NoParams, context: Context) -> Change:
@@ -259,15 +289,15 @@ def list_tools(unit: Unit, params: WhichServers, context: Context) -> Change:
     listed = [
         {
             "server": row.server,
-            "name": row.name,
-            "exposed": row.exposed,
-            "skipped": row.skipped,
+            **_shown(row.name, row.exposed, row.skipped, row.definition),
             "approved": row.approved_at is not None,
             "definition_hash": row.definition_hash,
         }
-        for row in unit.connection.execute(query.order_by(UPSTREAMS.c.name, UPSTREAM_TOOLS.c.name))
+        for row in unit.connection.execute(
+            query.order_by(UPSTREAMS.c.name, UPSTREAM_TOOLS.c.name).offset(params.offset).limit(MAX_LISTED + 1)
+        )
     ]
-    return Change(result={"tools": listed})
+    return Change(result={"tools": listed[:MAX_LISTED], "more": len(listed) > MAX_LISTED})
 
 
 def gather_known(unit: Unit, params: ServerNamed, context: Context) -> ServerSpec:
@@ -302,13 +332,18 @@ def test_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
             "name": params.name,
             "era": looked.era,
             "server": looked.server,
-            "tools": len(seen),
-            "new": sorted(seen.keys() - known.keys()),
-            "gone": sorted(known.keys() - seen.keys()),
-            "changed": sorted(name for name in seen.keys() & known.keys() if seen[name] != known[name]),
+            "ms": looked.ms,
+            "tool_count": len(seen),
+            "new": _names(seen.keys() - known.keys()),
+            "gone": _names(known.keys() - seen.keys()),
+            "changed": _names({name for name in seen.keys() & known.keys() if seen[name] != known[name]}),
         },
         target=params.name,
     )
+
+
+def _names(names: Set[str]) -> list[str]:
+    return [name[:MAX_SHOWN_CHARACTERS] for name in sorted(names)[:MAX_LISTED]]
 
 
 ACTIONS = (
@@ -363,7 +398,7 @@ ACTIONS = (
         params=WhichServers,
         run=list_tools,
         summary="Lists the tools of one server or of all, with the names that agents see.",
-        records=("name",),
+        records=("name", "offset"),
         reads=True,
     ),
 )

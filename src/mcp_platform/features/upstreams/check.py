@@ -177,6 +177,18 @@ def read_tool(raw: bytes) -> ToolSeen | None:
     return ToolSeen(name=name, definition=raw, input_schema=schema, definition_hash=digest, skipped=skipped)
 
 
+class _Described(msgspec.Struct):
+    description: str = ""
+
+
+def description_of(definition: bytes) -> str:
+    """A tool's description; empty where it has none that is text."""
+    try:
+        return msgspec.json.decode(definition, type=_Described).description
+    except msgspec.MsgspecError:
+        return ""
+
+
 def renamed(definition: bytes, exposed: str) -> bytes:
     """The tool object with another name, and all else verbatim."""
     members = msgspec.json.decode(definition, type=dict[str, msgspec.Raw])

@@ -23,3 +23,10 @@ KEYS_MISSING = define(
     text="The data folder holds no complete set of keys; restore DATA/keys from a backup or run `mcp-platform init`.",
     whose="platform",
 )
+KEYS_EXIST = define(
+    "keys_exist",
+    http=409,
+    jsonrpc=-31523,
+    text="The data folder holds a platform's keys already; they are never overwritten.",
+    whose="caller",
+)

@@ -16,7 +16,7 @@ from mcp_platform.base import ids
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder, make_private, write_private
 from mcp_platform.features.vault.check import KEY_BYTES, seal, unseal
-from mcp_platform.features.vault.errors import KEK_UNUSABLE, KEYS_MISSING
+from mcp_platform.features.vault.errors import KEK_UNUSABLE, KEYS_EXIST, KEYS_MISSING
 
 WORKER_SECRET_BYTES = 64
 """Bytes: 32 for the MAC of API keys, 32 to seal ids."""
@@ -61,7 +61,12 @@ class KeyRing:
 
     @classmethod
     def create(cls, data: DataFolder, kek_file: str | None, now: float) -> "KeyRing":
-        """Make all keys and write them sealed. An existing `kek_file` is used as it is."""
+        """Make all keys and write them sealed. An existing `kek_file` is used as it is.
+
+        Raises Fault(keys_exist | kek_unusable).
+        """
+        if data.keys.exists():
+            raise Fault(KEYS_EXIST)
         platform_id = ids.new_id("plt")
         ring = cls(
             platform_id=platform_id,
@@ -70,17 +75,16 @@ class KeyRing:
             snapshot_private=(private := Ed25519PrivateKey.generate()),
             snapshot_public=private.public_key(),
         )
-        kek = _make_kek(kek_path(platform_id, kek_file))
         make_private(data.keys)
+        about = Platform(platform_id=platform_id, created_at=now)
+        write_private(data.keys / "platform.json", msgspec.json.encode(about))
+        kek = _make_kek(kek_path(platform_id, kek_file))
         raw_private = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         sealed = {"snapshot": raw_private, "worker": ring.worker_secret, "data": ring.data_key}
         for name, plaintext in sealed.items():
             write_private(data.keys / f"{name}.sealed", seal(kek, plaintext, _purpose(platform_id, name)))
         public = ring.snapshot_public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         write_private(data.keys / "snapshot.pub", public)
-        write_private(
-            data.keys / "platform.json", msgspec.json.encode(Platform(platform_id=platform_id, created_at=now))
-        )
         return ring
 
     @classmethod

@@ -1,0 +1,21 @@
+"""Every action that control knows, in one place. What is not here cannot be asked for."""
+
+from mcp_platform.control import status
+from mcp_platform.features.apikeys import actions as apikeys
+from mcp_platform.features.audit import actions as audit
+from mcp_platform.features.identity import actions as identity
+from mcp_platform.features.rbac import actions as rbac
+from mcp_platform.features.upstreams import actions as upstreams
+from mcp_platform.store.action import Action
+
+
+def _by_name(*groups: tuple[Action, ...]) -> dict[str, Action]:
+    found: dict[str, Action] = {}
+    for group in groups:
+        for action in group:
+            assert action.name not in found, f"two actions are called {action.name}"
+            found[action.name] = action
+    return dict(sorted(found.items()))
+
+
+ACTIONS = _by_name(apikeys.ACTIONS, audit.ACTIONS, identity.ACTIONS, rbac.ACTIONS, status.ACTIONS, upstreams.ACTIONS)

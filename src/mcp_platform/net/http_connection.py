@@ -72,6 +72,11 @@ class Connection(asyncio.Protocol):
         self._stalled_bytes = 0
         self._lingered = 0
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes written that the client has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

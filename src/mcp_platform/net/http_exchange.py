@@ -96,6 +96,11 @@ class Exchange:
         """Wait while the reader is slow. The connection is cut when it takes nothing for write_timeout_s."""
         await self._connection.writable()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes written that the client has not taken yet."""
+        return self._connection.waiting_bytes
+
     def end(self) -> None:
         """Finish an answer that was written in parts."""
         assert self.started, "what ends has started"

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import sqlite3
 import stat
 from pathlib import Path
 
@@ -30,20 +29,6 @@ def check_folder(data: DataFolder) -> None:
         raise Fault(DATA_FOLDER_UNUSABLE, data={"folder": str(data.root)})
     for folder in (data.run, data.snapshot, data.journal):
         make_private(folder)
-
-
-def read_schema(data: DataFolder, _settings: Settings) -> bytes:
-    """The revision of the database; asked in a short-lived child, so that no other process carries SQL."""
-    if not data.database.is_file():
-        raise Fault(NOT_INITIALISED, data={"folder": str(data.root)})
-    connection = sqlite3.connect(f"{data.database.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
-    try:
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.DatabaseError:
-        raise Fault(NOT_INITIALISED, data={"folder": str(data.root)}) from None
-    finally:
-        connection.close()
-    return str(row[0]).encode() if row else b""
 
 
 def known_revisions() -> set[str]:

@@ -23,6 +23,7 @@ from mcp_platform.supervisor.ready import Readiness
 from mcp_platform.supervisor.roles import ROLES, Role
 from mcp_platform.supervisor.short_lived import ask
 from mcp_platform.supervisor.sockets import Ports
+from mcp_platform.supervisor.terminal import Terminal
 from mcp_platform.supervisor.watch import SIGNALS, Supervisor
 
 _LOCK_WAIT_S = 2.0
@@ -62,7 +63,7 @@ def _serve(
     roles: Sequence[Role],
     containment: Containment,
 ) -> int:
-    preflight.check_schema(ask("mcp_platform.supervisor.preflight:read_schema", data, settings).decode())
+    preflight.check_schema(ask("mcp_platform.supervisor.schema:read", data, settings).decode())
     secret = ask("mcp_platform.supervisor.worker_secret:read", data, settings)
     preflight.raise_descriptor_limit(settings)
     workers = settings.gateway.workers or usable_cores()
@@ -81,7 +82,9 @@ def _serve(
         if role.warm:
             entry_of(role)
     places = [Place(role, slot) for role in roles for slot in (range(workers) if role.slots else [None])]
-    supervisor = Supervisor(world, places, containment, write_end, Readiness(ports, on_ready), gate.forget, reload)
+    supervisor = Supervisor(
+        world, places, containment, write_end, Readiness(ports, on_ready), Terminal(), gate.forget, reload
+    )
     try:
         return supervisor.run()
     finally:

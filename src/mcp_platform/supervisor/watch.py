@@ -21,6 +21,7 @@ from mcp_platform.supervisor.places import Place
 from mcp_platform.supervisor.ready import Readiness
 from mcp_platform.supervisor.reload import plan
 from mcp_platform.supervisor.roll import Roll
+from mcp_platform.supervisor.terminal import Terminal
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1}
 """Blocked from before the first fork, and taken one by one. SIGUSR1 does nothing."""
@@ -38,6 +39,7 @@ class Supervisor:
     write_end: int
     """Our end of the lifeline: nobody else may hold it."""
     readiness: Readiness
+    terminal: Terminal
     forget: Callable[[int], None]
     """Called with the slot of a worker that ended: what it held in shared memory is free again."""
     reload: Callable[[], Settings] | None = None
@@ -50,9 +52,10 @@ class Supervisor:
         self._fill_due()
         while self._verdict is None:
             taken = signal.sigtimedwait(SIGNALS, self._patience_s())
-            if taken is not None and taken.si_signo in (signal.SIGTERM, signal.SIGINT):
+            number = taken.si_signo if taken is not None else None
+            if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and self.terminal.is_gone()):
                 break
-            if taken is not None and taken.si_signo == signal.SIGHUP:
+            if number == signal.SIGHUP:
                 self._take_settings()
             self._reap()
             kill_late(self.places)

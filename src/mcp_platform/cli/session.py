@@ -50,8 +50,6 @@ def readable_times(answer: Any) -> Any:  # noqa: ANN401  # any JSON
 def with_session(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
     """Give `function` a Session made from --data, --json and --quiet, which it adds."""
 
-    @click.option("--quiet", "-q", is_flag=True, help="No progress and no advice.")
-    @click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on stdout, errors too.")
     @click.option(
         "--data",
         metavar="DIR",
@@ -61,6 +59,8 @@ def with_session(function: Callable[Concatenate[Session, P], R]) -> Callable[P, 
         show_envvar=True,
         help="The data folder.",
     )
+    @click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on stdout, errors too.")
+    @click.option("--quiet", "-q", is_flag=True, help="No progress and no advice.")
     @wraps(function)
     def run(*args: Any, data: str, as_json: bool, quiet: bool, **kwargs: Any) -> R:  # noqa: ANN401  # arguments of click
         session = Session(DataFolder(Path(data).absolute()), Output(as_json=as_json, quiet=quiet))

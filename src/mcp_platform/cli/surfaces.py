@@ -15,10 +15,10 @@ _PORT = click.IntRange(0, 65535)
 def surface_options(function: Callable[P, R]) -> Callable[P, R]:
     """Add --host, --port, --console-port and --public-url; `function` gets them as `flags`, by setting."""
 
-    @click.option("--public-url", metavar="URL", help="How agents reach the platform from outside.")
-    @click.option("--console-port", type=_PORT, metavar="PORT", help="Port of the people's surface. [default: 8081]")
-    @click.option("--port", type=_PORT, metavar="PORT", help="Port of the agents' surface. [default: 8080]")
     @click.option("--host", metavar="ADDRESS", help="Address of the agents' surface. [default: 127.0.0.1]")
+    @click.option("--port", type=_PORT, metavar="PORT", help="Port of the agents' surface. [default: 8080]")
+    @click.option("--console-port", type=_PORT, metavar="PORT", help="Port of the people's surface. [default: 8081]")
+    @click.option("--public-url", metavar="URL", help="How agents reach the platform from outside.")
     @wraps(function)
     def run(
         *args: Any,  # noqa: ANN401  # arguments of click

@@ -1,0 +1,237 @@
+"""Writes docs/reference from the code, so that no page says what the program does not do.
+
+`python docs/generate.py` writes; with `--check` it only says which pages are stale, and ends with 1.
+"""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import click
+
+import mcp_platform
+from mcp_platform.base.config.schema import Setting, all_settings, documentation, sections
+from mcp_platform.base.config.sources import OWN_VARIABLES
+from mcp_platform.base.errors import catalogue
+from mcp_platform.cli.exit_codes import MEANING
+from mcp_platform.cli.main import root
+from mcp_platform.cli.page import Page
+
+FOLDER = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py from the code; change it there. -->"
+NOT_IMPORTED = ("mcp_platform.store.migrations",)
+"""Alembic runs these; importing them would migrate something."""
+
+
+def settings_page() -> str:
+    lines = [
+        "# Settings",
+        "",
+        f"{len(all_settings())} settings, in one TOML file, `DATA/mcp-platform.toml`. A value is taken from the first "
+        "of these that has it: flag, environment, secret file, file, default. "
+        "`mcp-platform config show --origin` says which; `mcp-platform config check` finds mistakes.",
+        "",
+        "A setting `gateway.port` is `port` in the section `[gateway]` of the file, the variable "
+        "`MCP_PLATFORM_GATEWAY__PORT`, and the secret file `gateway.port` (or `gateway__port`) in the folder that "
+        "`MCP_PLATFORM_SECRETS_DIR` or systemd's `CREDENTIALS_DIRECTORY` names, or in `/run/secrets/mcp-platform`. In "
+        "the environment and in secret files a list is written with commas.",
+        "",
+        "A name that is not a setting is an error, not ignored. No message ever holds a value.",
+    ]
+    for section in sections():
+        lines += ["", f"## {section}", "", documentation()[section], ""]
+        lines += table(
+            ["Setting", "Value", "Default", "What it is"],
+            [
+                [f"`{s.name}`", allowed(s), default(s), documentation()[s.name]]
+                for s in all_settings().values()
+                if s.section == section
+            ],
+        )
+    lines += ["", "## Other environment variables", ""]
+    lines += table(["Variable", "What it is"], [[f"`{name}`", text] for name, text in OWN_VARIABLES.items()])
+    return page(lines)
+
+
+def allowed(setting: Setting) -> str:
+    """What the setting takes, in words."""
+    words = {"int": "whole number", "float": "number", "bool": "`true` or `false`", "str": "text", "list": "list"}
+    kind = words[setting.kind]
+    # A rule says what it expected of a value that no rule allows.
+    said = [rule.expected(float("nan") if setting.kind in ("int", "float") else " ") for rule in setting.rules]
+    limits = "; ".join(text for text in said if text)
+    if setting.kind in ("int", "float"):
+        return limits.replace("a number", f"a {kind}") if limits else kind
+    return (f"{kind} of: {limits}" if setting.kind == "list" else limits) if limits else kind
+
+
+def default(setting: Setting) -> str:
+    if setting.default is None:
+        return "None"
+    if setting.default == ():
+        return "none"
+    value = setting.default
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def cli_page() -> str:
+    lines = [
+        "# Command line",
+        "",
+        (root.help or "").strip(),
+        "",
+        "Every command that touches a platform takes `--data DIR` (or `MCP_PLATFORM_DATA`; `./mcp-platform-data` "
+        "otherwise), `--json` (exactly one JSON object on stdout, errors too) and `--quiet`. Progress and warnings go "
+        "to stderr. `NO_COLOR` is obeyed. [Exit codes](exit-codes.md).",
+    ]
+    for path, command in commands(root, ("mcp-platform",)):
+        lines += ["", f"## {' '.join(path[1:])}", "", *explain(path, command)]
+    return page(lines)
+
+
+def commands(group: click.Group, path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, "a group has what it lists"
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def explain(path: tuple[str, ...], command: click.Command) -> list[str]:
+    context = click.Context(command, info_name=" ".join(path))
+    usage = " ".join([*path, *command.collect_usage_pieces(context)])
+    lines = ["```text", usage, "```", "", *paragraphs(command.help or ""), ""]
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    rows = []
+    for option in options:
+        record = option.get_help_record(context)
+        assert record is not None, "no option is hidden"
+        rows.append([f"`{record[0]}`", record[1]])
+    lines += table(["Option", "What it does"], rows)
+    if isinstance(command, Page):
+        if command.examples:
+            lines += ["", "```console", *(f"$ {example}" for example in command.examples), "```"]
+        lines += ["", f"Ends with {', '.join(str(int(code)) for code in command.exits)}."]
+    return lines
+
+
+def paragraphs(text: str) -> list[str]:
+    """The docstring without its indentation."""
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+def errors_page() -> str:
+    everything = import_all()
+    lines = [
+        "# Errors",
+        "",
+        "Programs should look at the code: it is stable, the sentence is not. Over JSON-RPC the code stands in "
+        "`error.data.code`; with `--json` in `error.code`. Our own JSON-RPC codes lie outside -32768 to -32000.",
+        "",
+        "*Whose* says who can do something about it: the caller, the operator of the upstream server, or the "
+        "operator of this platform.",
+        "",
+    ]
+    assert everything, "there are modules"
+    lines += table(
+        ["Code", "HTTP", "JSON-RPC", "Whose", "What it says"],
+        [
+            [f"`{kind.code}`", str(kind.http), str(kind.jsonrpc), kind.whose, kind.text]
+            for _, kind in sorted(catalogue().items())
+        ],
+    )
+    return page(lines)
+
+
+def import_all() -> list[str]:
+    """Import every module of ours, so that every error is defined."""
+    names = [
+        found.name
+        for found in pkgutil.walk_packages(mcp_platform.__path__, "mcp_platform.")
+        if not found.name.startswith(NOT_IMPORTED) and not found.name.endswith("__main__")
+    ]
+    for name in names:
+        importlib.import_module(name)
+    return names
+
+
+def exit_codes_page() -> str:
+    lines = ["# Exit codes", "", "The same for every command of `mcp-platform`.", ""]
+    lines += table(["Code", "Meaning"], [[str(int(code)), text] for code, text in MEANING.items()])
+    return page(lines)
+
+
+def permissions_page() -> str:
+    registry = importlib.import_module("mcp_platform.control.registry")
+    permission = importlib.import_module("mcp_platform.store.permission").Permission
+    actions = registry.ACTIONS.values()
+    lines = [
+        "# Actions and permissions",
+        "",
+        "Whatever is changed or read through control is one of these actions. Each needs one permission, and each "
+        "leaves a row with its tag in the audit log, refusals too. Nothing implies another permission. The command "
+        "line acts as `local:<user id>`, who holds them all.",
+        "",
+        "## Actions",
+        "",
+    ]
+    lines += table(
+        ["Action", "Permission", "Audit tag", "What it does"],
+        [[f"`{a.name}`", f"`{a.permission}`", f"`{a.audit}`", a.summary] for a in actions],
+    )
+    lines += ["", "## Permissions", ""]
+    lines += table(
+        ["Permission", "Needed for"],
+        [[f"`{p}`", ", ".join(f"`{a.name}`" for a in actions if a.permission is p) or "-"] for p in permission],
+    )
+    return page(lines)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
+
+    return [line(heads), line(["---"] * len(heads)), *(line(row) for row in rows)]
+
+
+def page(lines: list[str]) -> str:
+    return "\n".join([lines[0], "", NOTE, *lines[1:]]).rstrip() + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "cli.md": cli_page,
+    "errors.md": errors_page,
+    "exit-codes.md": exit_codes_page,
+    "permissions.md": permissions_page,
+}
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """The pages in `folder` that are not what the code says."""
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != make()
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    if "--check" in arguments:
+        old = stale()
+        for name in old:
+            print(f"docs/reference/{name} is stale; run: ./dev docs", file=sys.stderr)
+        return 1 if old else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        (FOLDER / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -72,3 +72,8 @@ class FrameStream(Generic[T]):
     @property
     def closing(self) -> bool:
         return self._writer.is_closing()
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What the other side has not taken yet."""
+        return self._writer.transport.get_write_buffer_size()

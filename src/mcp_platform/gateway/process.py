@@ -19,10 +19,10 @@ from mcp_platform.gateway.parking import Parking, RequestState
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sealed import Seal
 from mcp_platform.gateway.sessions import Session, Sessions
+from mcp_platform.gateway.upward import Upward
 from mcp_platform.gateway.world import World
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.net.server import HttpServer
-from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.snapshot.shelf import Shelf
 
 log = Log(__name__)
@@ -45,7 +45,8 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     loop.add_reader(inherited.lifeline, _orphan, loop, inherited.lifeline, stop, orphaned)
     if inherited.gate is not None:
         inherited.gate.join(slot)
-    world = _world(inherited, slot)
+    upward = Upward(inherited.data, inherited.settings.upstreams)
+    world = _world(inherited, slot, upward)
     port = inherited.gateway[0].getsockname()[1] if inherited.gateway else inherited.settings.gateway.port
     server = HttpServer(
         AgentApp(world, _hosts(inherited.settings, port), OriginRule.of(inherited.settings.gateway.allowed_origins)),
@@ -66,7 +67,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await world.links.close()
+    await upward.close()
 
 
 async def _first_snapshot(world: World, stop: asyncio.Event) -> None:
@@ -84,7 +85,7 @@ def _orphan(loop: asyncio.AbstractEventLoop, lifeline: int, stop: asyncio.Event,
     stop.set()
 
 
-def _world(inherited: Inherited, slot: int) -> World:
+def _world(inherited: Inherited, slot: int, upward: Upward) -> World:
     settings, secret = inherited.settings, bytes(inherited.worker_secret)
     assert len(secret) == 64, "the supervisor hands a worker both its keys"
     mac_key, seal_key = secret[:32], secret[32:]
@@ -104,7 +105,7 @@ def _world(inherited: Inherited, slot: int) -> World:
         asked=Asked(slot),
         owners=Owners(inherited.data.run, workers, slot),
         schemas=Schemas(),
-        links=UpstreamLinks(inherited.data, settings.upstreams),
+        links=upward.links,
         lists_seal=seal_key,
     )
 

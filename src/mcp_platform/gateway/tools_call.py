@@ -6,6 +6,7 @@ import msgspec
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
+from mcp_platform.features.validation.check import Problem
 from mcp_platform.gateway import answers
 from mcp_platform.gateway.active import CAPABILITY_OF, ActiveCall
 from mcp_platform.gateway.errors import ARGUMENTS_INVALID, TOOL_UNKNOWN
@@ -32,7 +33,7 @@ async def call_tool(request: Request) -> None:
         raise Fault(INVALID_PARAMS, "`arguments` must be an object.")
     problem = request.world.schemas.of(tool).check(arguments)
     if problem is not None:
-        _refuse_arguments(request, problem.text, problem.data)
+        _refuse_arguments(request, problem)
         return
     if request.modern and ("requestState" in request.params or "inputResponses" in request.params):
         await resume(request, tool, upstream, lambda extra: start(request, tool, upstream, extra))
@@ -56,19 +57,30 @@ def resolve(request: Request) -> tuple[ToolRow, UpstreamRow]:
     return tool, upstream
 
 
-def _refuse_arguments(request: Request, text: str, data: dict[str, object]) -> None:
+def _refuse_arguments(request: Request, problem: Problem) -> None:
     outlet = request.outlet()
+    text, data = describe(problem), problem.as_data()
     if input_errors_are_results(request.version):
         outlet.result(answers.tool_error(text, ARGUMENTS_INVALID.code, data, modern=request.modern))
     else:
         outlet.fail(Fault(ARGUMENTS_INVALID, text, data))
 
 
+def describe(problem: Problem) -> str:
+    """What a model must read to do better: where, which rule, and what the schema has there."""
+    lines = [
+        f"{failure.pointer or '(the whole object)'}: `{failure.keyword}`"
+        + (f" expects {failure.expected}" if failure.expected is not None else "")
+        for failure in problem.failures
+    ]
+    return "\n".join([ARGUMENTS_INVALID.text, *lines])
+
+
 async def start(request: Request, tool: ToolRow, upstream: UpstreamRow, extra: dict[str, msgspec.Raw]) -> None:
     """Send the call upstream and see it answered. `extra`: members of params for the upstream alone."""
     world = request.world
     active = _active(request, tool, upstream, extra)
-    link = world.links.of(target_of(upstream))
+    link = world.links.link(target_of(upstream))
     world.calls.add(active)
     if request.session:
         world.by_request[request.session, request.id] = active

@@ -69,7 +69,7 @@ class World:
         authenticator = Authenticator(snapshot, self.mac_key)
         self.view = View(snapshot, authenticator, ToolLists(snapshot, self.lists_seal))
         self.known.set()
-        self.links.keep_only({row.id: row.version for row in snapshot.upstreams.values() if row.enabled})
+        self.links.keep({row.id for row in snapshot.upstreams.values() if row.enabled})
         for number, call in enumerate(list(self.calls)):
             if number % 500 == 499:
                 await asyncio.sleep(0)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from mcp_platform.base import log
+from mcp_platform.base.config.addresses import authority
 from mcp_platform.supervisor import notify
 from mcp_platform.supervisor.places import Place
 from mcp_platform.supervisor.sockets import Ports
@@ -21,11 +22,10 @@ _SETTLE_S = 5.0
 _log = log.Log("supervisor")
 
 
-def is_ready(address: str, port: int) -> bool:
-    """True when GET /readyz is answered with 200."""
+def is_ready(host: str, address: str, port: int) -> bool:
+    """True when GET /readyz is answered with 200. `address` is one of those that the setting `host` stands for."""
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104  # compared, not bound
-    host = f"[{target}]" if ":" in target else target
-    question = f"GET /readyz HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+    question = f"GET /readyz HTTP/1.1\r\nHost: {authority(host, port)}\r\nConnection: close\r\n\r\n"
     try:
         with socket.create_connection((target, port), _PATIENCE_S) as sock:
             sock.settimeout(_PATIENCE_S)
@@ -38,7 +38,8 @@ def is_ready(address: str, port: int) -> bool:
 class Readiness:
     """Asks until the answer is yes, then tells systemd and the command line, once."""
 
-    def __init__(self, ports: Ports, on_ready: Callable[[Ports], None] | None) -> None:
+    def __init__(self, host: str, ports: Ports, on_ready: Callable[[Ports], None] | None) -> None:
+        self._host = host
         self._ports = ports
         self._on_ready = on_ready
         self._began = time.monotonic()
@@ -73,4 +74,4 @@ class Readiness:
         return place.pid is not None and (lived_s > _SETTLE_S or (lived_s > _PATIENCE_S and self._is_ready()))
 
     def _is_ready(self) -> bool:
-        return is_ready(self._ports.gateway_addresses[0], self._ports.gateway)
+        return is_ready(self._host, self._ports.gateway_addresses[0], self._ports.gateway)

@@ -82,9 +82,8 @@ def _serve(
         if role.warm:
             entry_of(role)
     places = [Place(role, slot) for role in roles for slot in (range(workers) if role.slots else [None])]
-    supervisor = Supervisor(
-        world, places, containment, write_end, Readiness(ports, on_ready), Terminal(), gate.forget, reload
-    )
+    readiness = Readiness(settings.gateway.host, ports, on_ready)
+    supervisor = Supervisor(world, places, containment, write_end, readiness, Terminal(), gate.forget, reload)
     try:
         return supervisor.run()
     finally:

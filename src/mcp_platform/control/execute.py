@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int], None]
 class Publishes(Protocol):
     """Who makes a snapshot of what changed and hands it to the workers."""
 
-    def build(self, unit: Unit, touched: Touched, revision: int) -> Any:  # noqa: ANN401  # its own business
+    def build(self, unit: Unit, touched: Touched, revision: int, /) -> Any:  # noqa: ANN401  # its own business
         """Raises Fault where no snapshot can be made of it: then the change does not happen."""
 
     async def publish(self, draft: Any) -> dict[str, object]:  # noqa: ANN401  # what build made

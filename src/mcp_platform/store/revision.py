@@ -24,5 +24,11 @@ def bump(unit: Unit) -> int:
     return revision
 
 
+def raise_to(unit: Unit, number: int) -> None:
+    """Set a revision that is greater than the present one."""
+    assert number > lock(unit), "revisions only grow"
+    unit.connection.execute(update(PLATFORM).values(revision=number))
+
+
 def platform_id(unit: Unit) -> str:
     return str(unit.connection.execute(select(PLATFORM.c.platform_id)).scalar_one())

@@ -1,28 +1,24 @@
 """What can be done to upstream servers. Adding one connects to it first; its secrets are sealed before they rest."""
 
-import asyncio
 import os
 import pwd
 from collections.abc import Set
-from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy import delete, func, insert, select
 
-from mcp_platform.base import clock, ids
+from mcp_platform.base import ids
 from mcp_platform.base.errors import INVALID, Fault
 from mcp_platform.features.upstreams.check import (
-    Found,
-    Reach,
     ServerSpec,
     ToolSeen,
     check_spec,
     description_of,
     exposed_name,
-    read_tool,
     renamed,
 )
 from mcp_platform.features.upstreams.errors import SERVER_EXISTS, SERVER_UNKNOWN
+from mcp_platform.features.upstreams.look import Looked, look
 from mcp_platform.features.upstreams.tables import (
     EXPOSED_NAMES,
     UPSTREAM_TOOLS,
@@ -32,7 +28,6 @@ from mcp_platform.features.upstreams.tables import (
     seal_access,
     taken_names,
 )
-from mcp_platform.features.validation.compile import schema_problem
 from mcp_platform.store.action import Action, Change, Context, Touched
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
@@ -82,19 +77,6 @@ class WhichServers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many to leave out: a listing holds 1000."""
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """A server's tools, read and judged."""
-
-    era: str
-    server: dict[str, object]
-    tools: tuple[ToolSeen, ...]
-    unnamed: int
-    """Tools without a name or larger than the ceiling: they cannot even be listed."""
-    ms: float
-    """Milliseconds until the server had told everything."""
-
-
 def gather_new(unit: Unit, params: NewServer, context: Context) -> ServerSpec:
     spec = ServerSpec(
         name=params.name,
@@ -116,30 +98,6 @@ def gather_new(unit: Unit, params: NewServer, context: Context) -> ServerSpec:
 def _refuse_taken(unit: Unit, name: str) -> None:
     if unit.connection.execute(select(UPSTREAMS.c.id).where(UPSTREAMS.c.name == name)).first() is not None:
         raise Fault(SERVER_EXISTS)
-
-
-async def look(spec: ServerSpec, reach: Reach) -> Looked:
-    began = clock.monotonic()
-    found = await reach.probe(spec)
-    ms = round((clock.monotonic() - began) * 1000, 1)
-    return await asyncio.to_thread(_judge, found, ms)  # compiling thousands of schemas takes seconds
-
-
-def _judge(found: Found, ms: float) -> Looked:
-    """A tool that is listed twice, or whose schema cannot be enforced, is not for agents."""
-    tools: dict[str, ToolSeen] = {}
-    unnamed = 0
-    for raw in found.tools:
-        seen = read_tool(raw)
-        if seen is None:
-            unnamed += 1
-        elif seen.name in tools:
-            tools[seen.name] = replace(tools[seen.name], skipped="the server lists two tools of this name")
-        elif seen.skipped is None and (problem := schema_problem(seen.input_schema)) is not None:
-            tools[seen.name] = replace(seen, skipped=problem)
-        else:
-            tools[seen.name] = seen
-    return Looked(era=found.era, server=found.server, tools=tuple(tools.values()), unnamed=unnamed, ms=ms)
 
 
 def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
@@ -181,12 +139,20 @@ def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
             "skipped_count": len(skipped),
             "skipped": skipped[:MAX_LISTED],
             "unreadable_count": looked.unnamed,
-            **({} if http else {"isolation": isolation, "user": pwd.getpwuid(os.geteuid()).pw_name}),
+            **({} if http else {"isolation": isolation, "user": _user()}),
             "warnings": [] if http or isolation != "none" else [UNCONFINED],
         },
         touched=Touched(upstreams=frozenset({upstream_id})),
         target=params.name,
     )
+
+
+def _user() -> str:
+    """As whom a stdio server runs; a container may have no name for it."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
 
 
 def _store_tools(unit: Unit, upstream_id: str, server: str, tools: tuple[ToolSeen, ...]) -> list[dict[str, object]]:

@@ -1,0 +1,121 @@
+"""The control process: the only writer of configuration. Serves workers, the CLI and people from what it inherited.
+
+The order of start and stop is one readable function each; nothing is served before the snapshot stands.
+"""
+
+import asyncio
+import contextlib
+import signal
+from dataclasses import dataclass
+
+import uvloop
+
+from mcp_platform.base import clock
+from mcp_platform.base.errors import Fault
+from mcp_platform.base.log import Log
+from mcp_platform.control.broker import Broker
+from mcp_platform.control.cli_door import CliDoor
+from mcp_platform.control.console.app import ALWAYS, ConsoleApp
+from mcp_platform.control.execute import Executor
+from mcp_platform.control.feed import FeedServer
+from mcp_platform.control.probe import Probe
+from mcp_platform.control.publish import Publisher
+from mcp_platform.control.registry import ACTIONS
+from mcp_platform.control.start import look_up_access, publish_at_start, setup_judge, start_setup_link
+from mcp_platform.features.cors.check import HostRule
+from mcp_platform.features.vault.keys import KeyRing
+from mcp_platform.net.inherit import Inherited
+from mcp_platform.net.server import HttpServer
+from mcp_platform.net.transports.host_link import HostConnection
+from mcp_platform.store import migrate
+from mcp_platform.store.engine import open_sqlite
+from mcp_platform.store.unit import Store
+
+_log = Log("control.process")
+CONSOLE_DRAIN_S = 2.0
+"""Seconds that requests for pages get to finish: each takes milliseconds."""
+
+
+def run(inherited: Inherited) -> None:
+    """Serve until SIGTERM, or until the supervisor is gone."""
+    uvloop.run(_serve(inherited))
+
+
+@dataclass(slots=True)
+class _Control:
+    """Everything of this process that has to be closed."""
+
+    store: Store
+    executor: Executor
+    host: HostConnection
+    servers: list[asyncio.Server]
+    console: HttpServer
+    beating: asyncio.Task[None]
+
+
+async def _serve(inherited: Inherited) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    orphaned = asyncio.Event()
+
+    def orphan() -> None:
+        loop.remove_reader(inherited.lifeline)
+        orphaned.set()
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(inherited.lifeline, orphan)
+    control = await _start(inherited)
+    _log.info("control_ready")
+    await stop.wait()
+    await _stop(control, 0.0 if orphaned.is_set() else CONSOLE_DRAIN_S)
+
+
+async def _start(inherited: Inherited) -> _Control:
+    data, settings = inherited.data, inherited.settings
+    feed_sock, broker_sock, door_sock = inherited.feed, inherited.broker, inherited.control
+    assert feed_sock is not None, "the supervisor hands control its sockets"
+    assert broker_sock is not None, "the supervisor hands control its sockets"
+    assert door_sock is not None, "the supervisor hands control its sockets"
+    ring = KeyRing.open(data, settings.vault.kek_file)
+    store = Store(open_sqlite(data.database))
+    migrate.upgrade(store.engine)
+    publisher = Publisher(data, ring.platform_id, ring.snapshot_private, settings)
+    host = HostConnection(
+        data.run / "host.sock",
+        max_call_s=settings.upstreams.max_call_s,
+        start_timeout_s=settings.upstreams.start_timeout_s,
+    )
+    broker = Broker(lambda upstream, version: look_up_access(executor, ring, upstream, version))
+    executor = Executor(store, ring, settings, publisher, Probe(settings, broker, host), ACTIONS)
+    await publish_at_start(executor, publisher)
+    await start_setup_link(executor)
+    feed = FeedServer(publisher, settings.snapshot.heartbeat_s)
+    port = inherited.console[0].getsockname()[1] if inherited.console else settings.console.port
+    hosts = HostRule.of(settings.console.public_url, settings.console.host, port)
+    app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0)
+    console = HttpServer(app, settings.http, gate=None, always=ALWAYS, name="console")
+    servers = [
+        await feed.serve(feed_sock),
+        await broker.serve(broker_sock),
+        await CliDoor(executor).serve(door_sock),
+    ]
+    for sock in inherited.console:
+        console.listen(sock)
+    beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
+    return _Control(store, executor, host, servers, console, beating)
+
+
+async def _stop(control: _Control, drain_s: float) -> None:
+    """Accept nothing new, let the change under way end, then let go."""
+    began = clock.monotonic()
+    for server in control.servers:
+        server.close()
+    await control.console.drain(drain_s)
+    await control.executor.close()
+    control.beating.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Fault):
+        await control.beating
+    await control.host.close()
+    control.store.close()
+    _log.info("control_ended", took_ms=round((clock.monotonic() - began) * 1000))

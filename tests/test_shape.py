@@ -15,7 +15,7 @@ BANNED = {"utils", "util", "helpers", "helper", "common", "manager", "service", 
 """Names that say nothing about what a file is for."""
 SUPPRESSION = re.compile(r"#\s*(type:\s*ignore|noqa|pragma:\s*no\s*cover|nosec|mypy:)")
 WITH_REASON = re.compile(
-    r"#\s*(type:\s*ignore\[[\w, -]+\]|noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*|pragma:\s*no\s*cover)\W+\w+ \w+"
+    r"#\s*(type:\s*ignore\[[\w, -]+\]|noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*|pragma:\s*no\s*cover)\W+\w+\W+\w+"
 )
 """A suppression names what it suppresses, and then says in words why."""
 

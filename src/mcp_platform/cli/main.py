@@ -13,6 +13,10 @@ from mcp_platform.cli.exit_codes import ExitCode
 from mcp_platform.cli.failure import report_fault, report_unexpected, report_usage
 from mcp_platform.cli.lazy import Entry, LazyGroup
 
+_NAME = "mcp-platform"
+_COMPLETE = "_MCP_PLATFORM_COMPLETE"
+"""What a shell sets when it asks for completions; the script of `completion` does."""
+
 ENTRIES = {
     "serve": Entry("serve", "serve", "Start the platform (and do the first run on an empty folder)."),
     "init": Entry("init", "init", "Make a new platform: keys, database, first API key."),
@@ -46,8 +50,10 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line; the exit code."""
     as_json = "--json" in arguments[: _end_of_options(arguments)]
     try:
-        answer = root.main(args=list(arguments), prog_name="mcp-platform", standalone_mode=False)
+        answer = _obey(list(arguments))
         sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except Fault as fault:
         return report_fault(fault, as_json=as_json)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -63,6 +69,14 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # the root of the command: whatever was not foreseen ends here
         return report_unexpected(error, as_json=as_json)
     return answer if isinstance(answer, int) else ExitCode.OK
+
+
+def _obey(arguments: list[str]) -> object:
+    """Not click's own `main`: it ends the process where a reader has gone, with the code of a failure."""
+    if _COMPLETE in os.environ:
+        return root.main(args=arguments, prog_name=_NAME, complete_var=_COMPLETE)
+    with root.make_context(_NAME, arguments) as context:
+        return root.invoke(context)
 
 
 def _end_of_options(arguments: Sequence[str]) -> int:

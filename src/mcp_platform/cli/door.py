@@ -5,11 +5,14 @@ With nothing running the same action is done here, under the data folder's lock.
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
+from mcp_platform.base import clock
 from mcp_platform.base.errors import ErrorKind, Fault, define
 from mcp_platform.base.folder import DataFolder
+from mcp_platform.base.lock import DATA_FOLDER_IN_USE
 from mcp_platform.cli.data_folder import require_platform
 from mcp_platform.cli.late import Late
 from mcp_platform.net import local
@@ -18,6 +21,10 @@ MAX_LINE_BYTES = 1 << 20
 """Bytes of one line either way, as control has it."""
 SILENCE_S = 120.0
 """Seconds without a line before we give up. The longest silent step is a stdio server's start (30 s by default)."""
+
+STARTING_S = 10.0
+"""Seconds to wait for whoever holds the data folder's lock and does not listen: a start takes one."""
+STEP_S = 0.1
 
 CONTROL_SILENT = define(
     "control_silent",
@@ -41,12 +48,20 @@ _offline = Late("control.offline")
 def ask(data: DataFolder, action: str, params: dict[str, object], progress: Progress) -> dict[str, Any]:
     """The result of `action`. Raises Fault with what control says, or what keeps it from saying it."""
     require_platform(data)
-    connection = knock(data)
-    if connection is None:
-        answer: dict[str, Any] = _offline.run(data, action, params, progress)
-        return answer
-    with connection:
-        return converse(connection, action, params, progress)
+    give_up = clock.monotonic() + STARTING_S
+    while True:
+        connection = knock(data)
+        if connection is not None:
+            with connection:
+                return converse(connection, action, params, progress)
+        try:
+            answer: dict[str, Any] = _offline.run(data, action, params, progress)
+            return answer
+        except Fault as fault:
+            # Another command is at work here, or a platform that starts and does not listen yet.
+            if fault.kind is not DATA_FOLDER_IN_USE or clock.monotonic() > give_up:
+                raise
+        time.sleep(STEP_S)
 
 
 def knock(data: DataFolder) -> socket.socket | None:

@@ -11,7 +11,8 @@ import msgspec
 
 from mcp_platform import __version__
 from mcp_platform.base.errors import Fault
-from mcp_platform.net.transports.model import UPSTREAM_GARBAGE, Answer
+from mcp_platform.net.transports.model import Answer
+from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE
 from mcp_platform.wire import json_text, jsonrpc
 from mcp_platform.wire.versions import SERVER_INFO_KEY
 

@@ -3,7 +3,8 @@
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.net.transports.model import UPSTREAM_GARBAGE, Answer
+from mcp_platform.net.transports.model import Answer
+from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE
 
 
 class InputRequest(msgspec.Struct, frozen=True):

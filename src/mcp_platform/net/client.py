@@ -13,7 +13,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.net.client_address import Destination, Origin, Predicate, operator_added, resolve
 from mcp_platform.net.client_connection import Connection, ResponseCeilings
 from mcp_platform.net.client_exchange import Exchange
-from mcp_platform.net.transports.model import UPSTREAM_BUSY, UPSTREAM_DOWN
+from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_DOWN
 
 IDLE_S = 4.0
 """Seconds an unused connection is kept. Servers commonly close at 5 s; whoever closes first cannot lose a request."""

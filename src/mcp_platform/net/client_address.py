@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mcp_platform.base.errors import Fault, define
-from mcp_platform.net.transports.model import UPSTREAM_DOWN
+from mcp_platform.net.upstream_errors import UPSTREAM_DOWN
 
 ADDRESS_REFUSED = define(
     "upstream_address_refused",

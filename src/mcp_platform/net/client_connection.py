@@ -14,7 +14,7 @@ import httptools
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.net.client_exchange import Exchange
-from mcp_platform.net.transports.model import UPSTREAM_GARBAGE, UPSTREAM_TOO_LARGE
+from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_TOO_LARGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Protocol
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.net.transports.model import UPSTREAM_GARBAGE, UPSTREAM_LOST, UPSTREAM_TOO_LARGE
+from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_LOST, UPSTREAM_TOO_LARGE
 
 HIGH_WATER_BYTES = 256 * 1024
 """Bytes that may wait for a slow reader before the connection is no longer read. uvloop reads as much at once."""

@@ -15,7 +15,8 @@ from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.net.frames import LINK_CLOSED
 from mcp_platform.net.transports.dial import Dialer
-from mcp_platform.net.transports.model import UPSTREAM_DOWN, Credentials, Launch, Target
+from mcp_platform.net.transports.model import Credentials, Launch, Target
+from mcp_platform.net.upstream_errors import UPSTREAM_DOWN
 
 CREDENTIALS = "credentials"
 LAUNCH = "launch"

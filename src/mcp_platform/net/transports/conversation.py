@@ -13,7 +13,8 @@ from mcp_platform.base.log import Log
 from mcp_platform.net.transports import messages
 from mcp_platform.net.transports.deadline import Deadline
 from mcp_platform.net.transports.messages import Message
-from mcp_platform.net.transports.model import UPSTREAM_GARBAGE, Answer, Caller
+from mcp_platform.net.transports.model import Answer, Caller
+from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE
 
 QUESTIONS = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
 """What a server may ask its client (2025-11-25)."""

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.net.transports.model import UPSTREAM_TIMEOUT
+from mcp_platform.net.upstream_errors import UPSTREAM_TIMEOUT
 
 _HELD_STEP_S = 1.0
 """Seconds between looks at a call that waits for its client."""

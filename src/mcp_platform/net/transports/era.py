@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.net.transports.model import UPSTREAM_GARBAGE, Answer
+from mcp_platform.net.transports.model import Answer
+from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE
 from mcp_platform.wire import versions
 
 MODERN = "modern"

@@ -30,7 +30,8 @@ from mcp_platform.net.transports.host_wire import (
     Withdrawn,
     unpack,
 )
-from mcp_platform.net.transports.model import UPSTREAM_DOWN, UPSTREAM_LOST, Answer, Call, Caller, Target
+from mcp_platform.net.transports.model import Answer, Call, Caller, Target
+from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_LOST
 
 HOST_RESTART_S = 5.0
 """Seconds a call waits for a host that is being restarted: the supervisor's bound is 3."""

@@ -16,15 +16,8 @@ from mcp_platform.net.transports.broker_wire import CredentialSource
 from mcp_platform.net.transports.conversation import Conversation, Send
 from mcp_platform.net.transports.deadline import Deadline
 from mcp_platform.net.transports.http_reply import read_reply
-from mcp_platform.net.transports.model import (
-    UPSTREAM_GARBAGE,
-    UPSTREAM_REFUSED,
-    Answer,
-    Call,
-    Caller,
-    Credentials,
-    Target,
-)
+from mcp_platform.net.transports.model import Answer, Call, Caller, Credentials, Target
+from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_REFUSED
 
 _COMMON = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 _MCP = frozenset({"accept", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id"})

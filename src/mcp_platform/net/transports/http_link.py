@@ -14,7 +14,8 @@ from mcp_platform.net.transports.broker_wire import CredentialSource
 from mcp_platform.net.transports.era import Found
 from mcp_platform.net.transports.http_endpoint import Endpoint, Nobody
 from mcp_platform.net.transports.http_session import Session, SessionGone, Sessions
-from mcp_platform.net.transports.model import UPSTREAM_DOWN, UPSTREAM_GARBAGE, Answer, Call, Caller, Target
+from mcp_platform.net.transports.model import Answer, Call, Caller, Target
+from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_GARBAGE
 from mcp_platform.wire import headers, versions
 
 _LEGACY = Found(era.LEGACY, versions.LATEST_LEGACY)

@@ -12,7 +12,8 @@ from mcp_platform.net.client_exchange import Exchange
 from mcp_platform.net.transports import messages
 from mcp_platform.net.transports.conversation import Conversation
 from mcp_platform.net.transports.messages import Message
-from mcp_platform.net.transports.model import (
+from mcp_platform.net.transports.model import Answer
+from mcp_platform.net.upstream_errors import (
     UPSTREAM_BUSY,
     UPSTREAM_DOWN,
     UPSTREAM_GARBAGE,
@@ -20,7 +21,6 @@ from mcp_platform.net.transports.model import (
     UPSTREAM_REFUSED,
     UPSTREAM_TIMEOUT,
     UPSTREAM_TOO_LARGE,
-    Answer,
 )
 from mcp_platform.wire.sse import EventTooLarge, SseParser
 

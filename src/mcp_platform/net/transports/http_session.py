@@ -12,14 +12,8 @@ from mcp_platform.base.log import Log
 from mcp_platform.net import client_head
 from mcp_platform.net.transports import era, messages
 from mcp_platform.net.transports.http_endpoint import COURTESY_S, Endpoint, Nobody, session_id
-from mcp_platform.net.transports.model import (
-    UPSTREAM_BUSY,
-    UPSTREAM_DOWN,
-    UPSTREAM_TIMEOUT,
-    Answer,
-    Call,
-    Caller,
-)
+from mcp_platform.net.transports.model import Answer, Call, Caller
+from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_DOWN, UPSTREAM_TIMEOUT
 
 MAX_SESSIONS = 256
 """Sessions of one worker at one upstream; as many as it has connections."""

@@ -8,7 +8,8 @@ import msgspec
 
 from mcp_platform import __version__
 from mcp_platform.base.errors import Fault
-from mcp_platform.net.transports.model import UPSTREAM_GARBAGE, Answer, Call
+from mcp_platform.net.transports.model import Answer, Call
+from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE
 from mcp_platform.wire import versions
 
 OUR_INFO = msgspec.json.encode({"name": "mcp-platform", "version": __version__})

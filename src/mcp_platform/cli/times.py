@@ -43,7 +43,7 @@ def distance(seconds: float) -> str:
         return "now"
     for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if size >= unit:
-            count = int(size // unit)
+            count = round(size / unit)
             words = f"{count} {name}{'' if count == 1 else 's'}"
             return f"in {words}" if seconds > 0 else f"{words} ago"
     raise AssertionError("a second or more fits one of the units")

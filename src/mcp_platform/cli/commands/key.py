@@ -78,6 +78,9 @@ def create(
     session.out.line(f"Made key {name} for {principal}, until {moment(made.get('not_after'), clock.now())}")
     reveal(session, {"API key": str(made["api_key"])}, f"key-{name}.txt")
     session.out.advice("It is not shown again. Agents send it as `Authorization: Bearer KEY`.")
+    if made.get("principal_created") and not made.get("roles_granted"):
+        session.out.advice(f"{principal} is new and holds no role, so everything is refused to it.")
+        session.out.advice(f"Next: mcp-platform role grant member {principal}")
 
 
 @click.command("list", cls=Page, examples=["mcp-platform key list", "mcp-platform key list --json | jq '.keys[].id'"])

@@ -37,13 +37,6 @@ TOOL_UNKNOWN = define(
     text="Unknown tool: no tool of this name is available to you; use a name from tools/list.",
     whose="caller",
 )
-ARGUMENTS_INVALID = define(
-    "arguments_invalid",
-    http=400,
-    jsonrpc=-32602,
-    text="The arguments do not fit the tool's input schema.",
-    whose="caller",
-)
 CURSOR_INVALID = define(
     "cursor_invalid",
     http=400,
@@ -115,7 +108,7 @@ REVOKED = define(
     whose="caller",
 )
 CONTROL_SILENT = define(
-    "control_silent",
+    "control_unheard",
     http=503,
     jsonrpc=-31514,
     text="The gateway has not heard from control for too long and refuses; tell the operator.",

@@ -7,9 +7,10 @@ import msgspec
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 from mcp_platform.features.validation.check import Problem
+from mcp_platform.features.validation.errors import ARGUMENTS_INVALID
 from mcp_platform.gateway import answers
 from mcp_platform.gateway.active import CAPABILITY_OF, ActiveCall
-from mcp_platform.gateway.errors import ARGUMENTS_INVALID, TOOL_UNKNOWN
+from mcp_platform.gateway.errors import TOOL_UNKNOWN
 from mcp_platform.gateway.outlet import Outlet
 from mcp_platform.gateway.parking import digest_of
 from mcp_platform.gateway.questions import Questions

@@ -14,7 +14,6 @@ from mcp_platform.net.transports import messages
 from mcp_platform.net.transports.deadline import Deadline
 from mcp_platform.net.transports.messages import Message
 from mcp_platform.net.transports.model import Answer, Caller
-from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE
 
 QUESTIONS = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
 """What a server may ask its client (2025-11-25)."""
@@ -63,15 +62,16 @@ class Conversation:
             task.cancel()
         return task is not None
 
-    def asked(self, message: Message) -> None:
-        """A request of the server, to be answered by `send`. Raises Fault(upstream_garbage) above the ceiling."""
+    def asked(self, message: Message) -> bool:
+        """A request of the server, to be answered by `send`; False where it cannot be taken."""
         identity = message.identity
         if self._send is None or identity is None or len(self._waiting) >= MAX_QUESTIONS or identity in self._waiting:
-            raise Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"})
+            return False
         self._deadline.alive()
         task = asyncio.get_running_loop().create_task(self._answer(identity, message, self._send))
         self._waiting[identity] = task
         task.add_done_callback(lambda _: self._waiting.pop(identity, None))
+        return True
 
     async def _answer(self, identity: bytes, message: Message, send: Send) -> None:
         """A task root; the call's deadline is its own, because `close` cancels it."""

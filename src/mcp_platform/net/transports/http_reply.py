@@ -124,6 +124,6 @@ def _take(message: Message, identity: int, conversation: Conversation, era: str)
         return messages.answer(message, era)
     if message.identity is None:
         conversation.notified(message, identity)
-    else:
-        conversation.asked(message)
+    elif not conversation.asked(message):
+        raise Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"})
     return None

@@ -120,7 +120,7 @@ class Sessions:
         """The session for `call`. Raises Fault(upstream_*)."""
         key: Key = None
         if self._endpoint.target.interactive and call.owner is not None and call.capabilities != b"{}":
-            key = (call.owner, call.capabilities)
+            key = (call.owner, messages.canonical(call.capabilities))
         session = self._kept.get(key)
         if session is not None:
             return session

@@ -112,6 +112,11 @@ def failure(fault: Fault) -> Answer:
     return Answer(error=_encode({"code": fault.kind.jsonrpc, "message": fault.text}))
 
 
+def canonical(capabilities: bytes) -> bytes:
+    """Capabilities in one spelling, so that equal sets share what is kept for each."""
+    return msgspec.json.encode(msgspec.json.decode(capabilities), order="deterministic")
+
+
 def cancelled(identity: int) -> bytes:
     return notification("notifications/cancelled", b'{"requestId":%d,"reason":"The client cancelled"}' % identity)
 

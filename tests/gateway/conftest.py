@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.wires import Wire
 from tests.journeys.platform import Platform, running_platform
 from tests.peers.environments import python_of
 
@@ -17,3 +18,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with running_platform(tmp_path_factory.mktemp("gateway")) as running:
         running.cli("server", "add", "odd", "--", str(python_of("mcp1")), str(SERVERS / "eliciting_legacy.py"))
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_wire_outlives_its_test() -> Iterator[None]:
+    yield
+    while Wire.open_ones:
+        Wire.open_ones.pop().close()

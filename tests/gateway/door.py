@@ -19,11 +19,11 @@ class Door:
             sock.settimeout(30)
             sock.connect(self._path)
             sock.sendall(json.dumps({"action": action, "params": params}).encode() + b"\n")
-            stream = sock.makefile("rb")
-            for line in stream:
-                reply = json.loads(line)
-                if "ok" in reply:
-                    assert reply["ok"], reply
-                    result: dict[str, Any] = reply["result"]
-                    return result
+            with sock.makefile("rb") as stream:
+                for line in stream:
+                    reply = json.loads(line)
+                    if "ok" in reply:
+                        assert reply["ok"], reply
+                        result: dict[str, Any] = reply["result"]
+                        return result
         raise AssertionError("control closed the door without an answer")

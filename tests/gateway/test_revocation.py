@@ -41,12 +41,12 @@ def test_a_role_change_reaches_every_worker_within_a_second(platform: Platform) 
     """Granting shows and revoking hides, by the next list."""
     door = Door(platform)
     wires = list(wires_to_each_worker(platform).values())
-    door.ask("role.create", name="only-echo", allow=["odd/echo"])
+    door.ask("role.create", name="only-echo", rules=["odd/echo"])
     made = door.ask("key.create", principal="changing", agent="trial", roles=["only-echo"])
     delays = []
     for _ in range(20):
         for change, visible in (("role.revoke", 0), ("role.grant", 1)):
-            door.ask(change, principal="changing", role="only-echo")
+            door.ask(change, principal="changing", name="only-echo")
             answered = time.monotonic()
             for wire in wires:
                 while len(wire.rpc("tools/list", {}, made["api_key"]).json()["result"]["tools"]) != visible:
@@ -76,7 +76,7 @@ def test_a_streamed_call_under_way_is_cut(platform: Platform, how: str) -> None:
     if how == "key":
         door.ask("key.revoke", id=made["id"])
     else:
-        door.ask("role.revoke", principal=f"streaming-{how}", role="member")
+        door.ask("role.revoke", principal=f"streaming-{how}", name="member")
     answered = time.monotonic()
     rest = answer.read().decode()  # type: ignore[attr-defined]  # the answer
     took_s = time.monotonic() - answered

@@ -18,6 +18,11 @@ def error_of(wire: Wire, tool: str) -> tuple[int, str]:
     return answer.status, answer.json()["error"]["data"]["error"]
 
 
+def wait_until_it_is_back(platform: Platform, wire: Wire) -> None:
+    """A server that died quickly and often is started again with back-off."""
+    platform.wait_for(lambda: wire.call("echo", {"text": "?"}).status == 200, "the server's return", 40)
+
+
 def test_a_server_that_crashes_mid_call_is_lost_and_comes_back(platform: Platform) -> None:
     """The call in flight is told that it may have happened; the next one starts the server again."""
     wire = Wire(platform)
@@ -31,21 +36,23 @@ def test_a_server_that_crashes_mid_call_is_lost_and_comes_back(platform: Platfor
 def test_garbage_is_told_from_an_answer(platform: Platform) -> None:
     """What is no message never reaches a client."""
     wire = Wire(platform)
+    wait_until_it_is_back(platform, wire)
     answer = wire.call("garbage")
     assert answer.status in (502, 504)
     assert answer.json()["error"]["data"]["error"] in ("upstream_garbage", "upstream_lost", "upstream_timeout")
-    assert wire.call("echo", {"text": "on"}).status == 200
+    wait_until_it_is_back(platform, wire)
 
 
 def test_a_hundred_megabytes_are_refused_with_flat_memory(platform: Platform) -> None:
     """The ceiling on one answer holds, in the worker and in the upstream-host."""
     wire = Wire(platform, timeout_s=90)
+    wait_until_it_is_back(platform, wire)
     watched = [pid for name, pid in platform.pids().items() if name != "control"]
     before = {pid: resident_bytes(pid) for pid in watched}
     assert error_of(wire, "huge") == (502, "upstream_too_large")
     for pid in watched:
         assert resident_bytes(pid) - before[pid] < 96 * 1024 * 1024
-    assert wire.call("echo", {"text": "small"}).status == 200
+    wait_until_it_is_back(platform, wire)
 
 
 def test_a_server_that_hangs_is_given_up_in_time_and_told(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.journeys.platform import Answer, Platform, modern_request
 
@@ -12,7 +12,12 @@ from tests.journeys.platform import Answer, Platform, modern_request
 class Wire:
     """One keep-alive connection to the agents' surface."""
 
+    open_ones: ClassVar[list["Wire"]] = []
+    """Every wire of the test that runs; a fixture closes them."""
+
     def __init__(self, platform: Platform, timeout_s: float = 30.0) -> None:
+        Wire.open_ones.append(self)
+        self._answers: list[http.client.HTTPResponse] = []
         self._gateway = platform.ports["gateway"]
         self._platform = platform
         self._connection = http.client.HTTPConnection("127.0.0.1", self._gateway, timeout=timeout_s)
@@ -27,7 +32,9 @@ class Wire:
     def send(self, body: bytes, headers: dict[str, str], method: str = "POST") -> http.client.HTTPResponse:
         """Send a request and give the answer, its body still to be read."""
         self._connection.request(method, "/mcp", body, headers)
-        return self._connection.getresponse()
+        answer = self._connection.getresponse()
+        self._answers.append(answer)
+        return answer
 
     def ask(self, body: bytes, headers: dict[str, str], method: str = "POST") -> Answer:
         """Send a request and give the whole answer."""
@@ -43,6 +50,8 @@ class Wire:
         return self.rpc("tools/call", {"name": tool, "arguments": arguments or {}}, key)
 
     def close(self) -> None:
+        for answer in self._answers:
+            answer.close()
         self._connection.close()
 
 

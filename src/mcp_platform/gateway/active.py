@@ -75,6 +75,14 @@ class ActiveCall:
         """A question of the server. Answers with an error where the client cannot be asked or does not answer."""
         if CAPABILITY_OF.get(method, "") not in self.capabilities:
             return Answer(error=_UNSUPPORTED)
+        try:
+            return await self._ask(method, params)
+        except Fault as fault:
+            # The server would take a refusal of ours for the client's answer; it is the call that is refused.
+            self.stop(fault)
+            raise
+
+    async def _ask(self, method: str, params: bytes) -> Answer:
         self.asked += 1
         if self.asked > MAX_QUESTIONS:
             raise Fault(QUESTIONS_TOO_MANY)

@@ -8,13 +8,16 @@ from mcp_platform.base import clock, ids
 from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.log import Log
 from mcp_platform.gateway import answers, legacy, modern
+from mcp_platform.gateway.errors import SESSION_MISSING, SESSION_UNKNOWN
 from mcp_platform.gateway.outlet import Exchange
 from mcp_platform.gateway.world import World
 from mcp_platform.wire import headers as names
 from mcp_platform.wire import jsonrpc
+from mcp_platform.wire.errors import HEADER_MISMATCH, VERSION_UNSUPPORTED
 from mcp_platform.wire.versions import is_modern
 
 log = Log(__name__)
+_OF_THE_TRANSPORT = (SESSION_MISSING, SESSION_UNKNOWN, HEADER_MISMATCH, VERSION_UNSUPPORTED)
 
 
 async def serve(world: World, exchange: Exchange) -> None:
@@ -53,9 +56,9 @@ def refuse(
     """Answer with a refusal, unless an answer has begun."""
     if exchange.started or exchange.gone:
         return
-    # A session that is missing or over is a matter of the transport: the specification gives it an HTTP status in
-    # every era, and by that clients know to initialise again (2025-11-25, basic/transports).
-    attributed = attributed and not fault.kind.code.startswith("session_")
+    # Sessions and MCP's headers are a matter of the transport: the specification gives them an HTTP status in every
+    # era, and by that clients know to initialise again (2025-11-25, basic/transports).
+    attributed = attributed and fault.kind not in _OF_THE_TRANSPORT
     status = answers.status_of(fault, modern=modern, attributed=attributed)
     if identity is None and fault.kind.jsonrpc in (-32700, -32600, -32602):
         identity = jsonrpc.id_of(exchange.body)

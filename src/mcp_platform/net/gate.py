@@ -129,13 +129,16 @@ class Gate:
         with self._locked():
             _SLOT.pack_into(self._map, slot * _SLOT.size, 0, 0)
             kept: dict[bytes, list[int]] = {}
+            nobody, empty = bytes(_KEY_BYTES), bytes(self._place_bytes)
             for place in self._all_places():
                 key = self._map[place : place + _KEY_BYTES]
+                if key == nobody:
+                    continue
                 counts = list(self._counts.unpack_from(self._map, place + _KEY_BYTES))
                 counts[slot] = 0
-                if any(key) and any(counts):
+                if any(counts):
                     kept[key] = [max(pair) for pair in zip(counts, kept.get(key, counts), strict=True)]
-            self._map[self._table_at :] = bytes(len(self._map) - self._table_at)
+                self._map[place : place + self._place_bytes] = empty
             for key, counts in kept.items():
                 self._write(self._find(key), key, counts)
 

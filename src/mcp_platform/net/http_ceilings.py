@@ -21,7 +21,11 @@ MAX_HELD_BYTES = 256 * 1024 * 1024
 4 MiB each would be 32 GiB. Above it a body is refused with 503."""
 
 LINGER_S = 5.0
-"""Seconds a refused sender has to notice and close. Precedent: nginx lingering_timeout, 5 s."""
+"""Seconds a refused sender may go on sending before it is cut. Precedent: nginx lingering_time, 30 s."""
+
+LINGER_SILENCE_S = 1.0
+"""Seconds without a byte after which a refused sender has stopped, so that closing resets nothing. Precedent: nginx
+lingering_timeout, 5 s; ours is shorter because its connection counts against the ceilings."""
 
 MAX_LINGER_BYTES = 64 * 1024 * 1024
 """Bytes read and thrown away from a refused sender, so that it can read the refusal after sending (closing at once

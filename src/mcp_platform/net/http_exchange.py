@@ -5,13 +5,10 @@ them does nothing, so that a handler need not ask before each.
 """
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.net.http_head import Head
-
-if TYPE_CHECKING:
-    from mcp_platform.net.http_connection import Connection
 
 
 class App(Protocol):
@@ -32,12 +29,29 @@ class App(Protocol):
         """Status, further header lines and JSON body for a fault that the server met or `early` returned."""
 
 
+class Channel(Protocol):
+    """Where an exchange writes its answer."""
+
+    def answer(self, exchange: "Exchange", status: int, body: bytes, content_type: str, extra: bytes) -> None: ...
+
+    def begin_stream(self, exchange: "Exchange", status: int, content_type: str, extra: bytes) -> None: ...
+
+    def stream(self, exchange: "Exchange", data: bytes) -> None: ...
+
+    def end_stream(self, exchange: "Exchange") -> None: ...
+
+    async def writable(self) -> None: ...
+
+    @property
+    def waiting_bytes(self) -> int: ...
+
+
 class Exchange:
     """Belongs to one connection and ends with the answer."""
 
     __slots__ = (
         "_callbacks",
-        "_connection",
+        "_channel",
         "address",
         "body",
         "finished",
@@ -52,7 +66,7 @@ class Exchange:
         "started",
     )
 
-    def __init__(self, connection: "Connection", head: Head, body: bytes, address: str, listener: str) -> None:
+    def __init__(self, channel: Channel, head: Head, body: bytes, address: str, listener: str) -> None:
         self.method = head.method
         self.path = head.path
         """Percent-encoded as it came, checked: no dot segments, no encoded slashes or control characters."""
@@ -70,43 +84,43 @@ class Exchange:
         self.finished = False
         self.gone = False
         """The client has disconnected (or has closed its sending side, which clients of HTTP do only to leave)."""
-        self._connection = connection
+        self._channel = channel
         self._callbacks: list[Callable[[], None]] | None = None
 
     def reply(self, status: int, body: bytes = b"", content_type: str = "application/json", extra: bytes = b"") -> None:
         """Send the whole answer. `extra` are ready header lines, each with its CRLF."""
         assert not self.started, "a request has one answer"
         self.started = self.finished = True
-        self._connection.answer(self, status, body, content_type, extra)
+        self._channel.answer(self, status, body, content_type, extra)
 
     def start(self, status: int, content_type: str, extra: bytes = b"") -> None:
         """Begin an answer that is written in parts."""
         assert not self.started, "a request has one answer"
         self.started = True
-        self._connection.begin_stream(self, status, content_type, extra)
+        self._channel.begin_stream(self, status, content_type, extra)
 
     def write(self, data: bytes) -> None:
         """Send a part. Await `drain` between parts, or a slow reader fills our memory."""
         assert self.started, "parts come after start"
         assert not self.finished, "parts come before end"
-        if data and not self.gone:
-            self._connection.stream(self, data)
+        if data:
+            self._channel.stream(self, data)
 
     async def drain(self) -> None:
         """Wait while the reader is slow. The connection is cut when it takes nothing for write_timeout_s."""
-        await self._connection.writable()
+        await self._channel.writable()
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes written that the client has not taken yet."""
-        return self._connection.waiting_bytes
+        return self._channel.waiting_bytes
 
     def end(self) -> None:
         """Finish an answer that was written in parts."""
         assert self.started, "what ends has started"
         assert not self.finished, "a stream ends once"
         self.finished = True
-        self._connection.end_stream(self)
+        self._channel.end_stream(self)
 
     def on_gone(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the client disconnects before the answer has ended; at once if it has already."""

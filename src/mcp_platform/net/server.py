@@ -7,6 +7,7 @@ others. It must never start a thread, and closes no listening socket: those outl
 import asyncio
 import errno
 import socket
+from collections.abc import Callable
 
 from mcp_platform.base import clock
 from mcp_platform.base.config.settings import Http
@@ -25,6 +26,7 @@ from mcp_platform.net.http_ceilings import (
 )
 from mcp_platform.net.http_connection import Connection, State
 from mcp_platform.net.http_exchange import App, Exchange
+from mcp_platform.net.http_surface import Surface
 
 __all__ = ["App", "Exchange", "HttpServer"]
 
@@ -37,18 +39,9 @@ class HttpServer:
 
     def __init__(self, app: App, ceilings: Http, *, gate: Gate | None, always: bytes = b"", name: str) -> None:
         """`always`: header lines for EVERY answer, each with CRLF. `gate` None: the ceilings hold for this process."""
-        self.app = app
-        self.ceilings = ceilings
-        self.name = name
-        self.loop = asyncio.get_running_loop()
-        self.now = self.loop.time
-        self.heads = AnswerHeads(always)
-        self.heads.at(clock.now())
-        self.tasks: set[asyncio.Task[None]] = set()
-        """Handlers under way, also those whose client has left."""
-        self.held = 0
-        """Bytes of unfinished bodies over all connections."""
-        self.draining = False
+        self._loop = asyncio.get_running_loop()
+        self._surface = Surface(app, ceilings, name, self._loop, self._loop.time, AnswerHeads(always))
+        self._surface.heads.at(clock.now())
         self._connections: set[Connection] = set()
         self._refusing: set[Connection] = set()
         """Connections over the limit that are being told so; the gate does not count them."""
@@ -57,18 +50,28 @@ class HttpServer:
         self._gate = gate or Gate.alone(ceilings.max_connections, ceilings.max_connections_per_address)
         self._empty = asyncio.Event()
         self._tick_s = max(0.01, min(0.5, _shortest(ceilings) / 4))
-        self._timer = self.loop.call_later(self._tick_s, self._tick)
+        self._timer = self._loop.call_later(self._tick_s, self._tick)
 
     @property
     def open_connections(self) -> int:
         """Connections that this process serves."""
         return len(self._connections)
 
+    @property
+    def open_requests(self) -> int:
+        """Handlers under way, also those whose client has left."""
+        return len(self._surface.tasks)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of unfinished request bodies."""
+        return self._surface.held
+
     def listen(self, sock: socket.socket) -> None:
         """Accept from `sock`, which listens already: TCP over IPv4 or IPv6, or a Unix socket."""
         sock.setblocking(False)
         self._listening.append(sock)
-        self.loop.add_reader(sock, self._accept, sock)
+        self._loop.add_reader(sock, self._accept, sock)
 
     # Accepting.
 
@@ -102,42 +105,41 @@ class HttpServer:
             _watch_peer(client)
         entry = self._gate.enter(address)
         if entry is Entry.OPEN:
-            self._join(client, Connection(self, address))
+            self._join(client, Connection(self._surface, address, self._lost))
         elif len(self._refusing) < MAX_REFUSING:
             kind = errors.HTTP_ADDRESS_BUSY if entry is Entry.ADDRESS_FULL else errors.HTTP_BUSY
-            self._join(client, _Refused(self, address, kind))
+            self._join(client, _Refused(self._surface, address, self._lost, kind))
         else:
             client.close()
         return True
 
     def _pause(self, sock: socket.socket, pause_s: float) -> None:
         """Leave new connections to other workers, or to a time when there are descriptors again."""
-        self.loop.remove_reader(sock)
-        self.loop.call_later(pause_s, self._resume, sock)
+        self._loop.remove_reader(sock)
+        self._loop.call_later(pause_s, self._resume, sock)
 
     def _resume(self, sock: socket.socket) -> None:
         """Take one connection whatever the share: if others live, they have taken what waited by now."""
-        if self.draining or sock.fileno() < 0:
+        if self._surface.draining or sock.fileno() < 0:
             return
-        self.loop.add_reader(sock, self._accept, sock)
+        self._loop.add_reader(sock, self._accept, sock)
         self._accept_one(sock)
 
     def _join(self, client: socket.socket, connection: Connection) -> None:
         (self._refusing if isinstance(connection, _Refused) else self._connections).add(connection)
-        task = self.loop.create_task(self._connect(client, connection))
+        task = self._loop.create_task(self._connect(client, connection))
         self._joining.add(task)
         task.add_done_callback(self._joining.discard)
 
     async def _connect(self, client: socket.socket, connection: Connection) -> None:
         """Give the socket to the loop; done in one turn of it."""
         try:
-            await self.loop.connect_accepted_socket(lambda: connection, client)
+            await self._loop.connect_accepted_socket(lambda: connection, client)
         except OSError:
             client.close()  # it left between accept and now
-            self.lost(connection)
+            self._lost(connection)
 
-    def lost(self, connection: Connection) -> None:
-        """For a connection: it is no more."""
+    def _lost(self, connection: Connection) -> None:
         self._refusing.discard(connection)
         if connection in self._connections:
             self._connections.remove(connection)
@@ -149,11 +151,11 @@ class HttpServer:
 
     def _tick(self) -> None:
         """Look at every connection's time-outs: 0.1 µs each, where a timer per request would cost 1 µs."""
-        self._timer = self.loop.call_later(self._tick_s, self._tick)
-        self.heads.at(clock.now())
-        now = self.now()
+        self._timer = self._loop.call_later(self._tick_s, self._tick)
+        self._surface.heads.at(clock.now())
+        now = self._loop.time()
         for connections in (self._connections, self._refusing):
-            for connection in [each for each in connections if each.deadline <= now or each.slow]:
+            for connection in [each for each in connections if each.is_due(now)]:
                 connection.sweep(now)
 
     # Ending.
@@ -161,22 +163,22 @@ class HttpServer:
     async def drain(self, timeout_s: float) -> None:
         """Stop in order: accept no more, close idle connections, let requests finish, cut what is left at the bound."""
         self._stop_accepting()
-        self.draining = True
+        self._surface.draining = True
         for connection in [*self._connections, *self._refusing]:
             if connection.state in (State.IDLE, State.LINGERING):
                 connection.close()
         await self._until_empty(timeout_s)
         self.close()
-        if self.tasks or self._joining:
-            await asyncio.wait([*self.tasks, *self._joining], timeout=1.0)
+        if self._surface.tasks or self._joining:
+            await asyncio.wait([*self._surface.tasks, *self._joining], timeout=1.0)
         await asyncio.sleep(0)  # one turn of the loop, in which cut connections are told so
 
     def close(self) -> None:
         """Cut everything now."""
         self._stop_accepting()
-        self.draining = True
+        self._surface.draining = True
         self._timer.cancel()
-        for task in self.tasks:
+        for task in self._surface.tasks:
             task.cancel()
         for connection in [*self._connections, *self._refusing]:
             connection.abort()
@@ -184,19 +186,19 @@ class HttpServer:
     def _stop_accepting(self) -> None:
         listening, self._listening = self._listening, []
         for sock in listening:
-            self.loop.remove_reader(sock)
+            self._loop.remove_reader(sock)
 
     async def _until_empty(self, timeout_s: float) -> None:
         try:
             async with asyncio.timeout(timeout_s):
-                while self._connections or self.tasks:
+                while self._connections or self._surface.tasks:
                     self._empty.clear()
                     if self._connections:
                         await self._empty.wait()
                     else:
-                        await asyncio.wait(self.tasks)
+                        await asyncio.wait(self._surface.tasks)
         except TimeoutError:
-            _log.warning("drain_cut", connections=len(self._connections), requests=len(self.tasks))
+            _log.warning("drain_cut", connections=len(self._connections), requests=len(self._surface.tasks))
 
 
 class _Refused(Connection):
@@ -204,8 +206,8 @@ class _Refused(Connection):
 
     __slots__ = ("_kind",)
 
-    def __init__(self, server: HttpServer, address: str, kind: ErrorKind) -> None:
-        super().__init__(server, address)
+    def __init__(self, surface: Surface, address: str, on_lost: Callable[[Connection], None], kind: ErrorKind) -> None:
+        super().__init__(surface, address, on_lost)
         self._kind = kind
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -8,7 +8,16 @@ import pytest
 from tests.cli.shell import Done, Shell
 from tests.cli.test_door import control, line
 
-ADDED = {"name": "x", "era": "modern", "tools": [{"name": "t", "exposed": "x.t"}], "skipped": [], "warnings": []}
+ADDED = {
+    "name": "x",
+    "era": "modern",
+    "tools": [{"name": "t", "exposed": "x.t", "description": "Does it."}],
+    "tool_count": 1,
+    "skipped": [],
+    "user": "mcp",
+    "isolation": "none",
+    "warnings": ["It runs unconfined."],
+}
 
 
 def added(shell: Shell, *arguments: str, stdin: str = "", **variables: str) -> tuple[dict[str, Any], Done]:
@@ -28,7 +37,9 @@ def test_what_stands_after_two_dashes_is_a_command_as_it_stands(made: Shell) -> 
     params, done = added(made, "x", "--", "prog", "--json", "a b", "$HOME; rm -rf /")
     assert params == {"name": "x", "command": ["prog", "--json", "a b", "$HOME; rm -rf /"], "shared": False}
     assert "Runs       prog --json 'a b' '$HOME; rm -rf /'" in done.out
-    assert "Isolation" in done.out
+    assert "As user    mcp" in done.out
+    assert "Isolation  none" in done.out
+    assert done.err == "Warning: It runs unconfined.\n"
 
 
 def test_a_program_and_a_folder_relative_to_here_are_sent_absolute(made: Shell) -> None:
@@ -83,7 +94,7 @@ def test_secrets_come_from_files_stdin_and_the_environment_without_a_warning(mad
         "X-Env": "from-env",
         "X-Two": "two",
     }
-    assert done.err == ""
+    assert "command line" not in done.err
 
 
 def test_variables_come_by_value_by_name_and_from_a_file(made: Shell) -> None:
@@ -91,7 +102,7 @@ def test_variables_come_by_value_by_name_and_from_a_file(made: Shell) -> None:
     (made.folder / "token").write_text("t\n")
     params, done = added(made, "x", "--env", "C=c", "--env", "MINE", "--env-file", "env", "--", "prog", MINE="m")
     assert params["env"] == {"C": "c", "MINE": "m", "A": "1=1", "B": "", "EMPTY_NEXT": "t"}
-    assert done.err == ""
+    assert "command line" not in done.err
 
 
 def test_a_variable_that_looks_secret_is_warned_of(made: Shell) -> None:

@@ -108,7 +108,7 @@ def _message(line: bytes) -> dict[str, Any]:
 
 def _progress_text(message: dict[str, Any]) -> str:
     done, total = message.get("done"), message.get("total")
-    count = f" ({done}/{total})" if isinstance(done, int) and isinstance(total, int) and total > 0 else ""
+    count = f" ({done}/{total})" if isinstance(done, int) and isinstance(total, int) and total > 1 else ""
     return f"{message['progress']}{count}"
 
 

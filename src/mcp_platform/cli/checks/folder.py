@@ -63,8 +63,13 @@ def _named(paths: list[Path]) -> str:
 
 def _schema(patient: Patient) -> Finding:
     """Read with sqlite3 itself: the database must be readable even where the rest of the platform is not."""
+    database = patient.data.database
+    # `ro` still makes the files beside a database in WAL mode; with nobody writing, none are needed.
+    live = patient.running or database.with_name(f"{database.name}-wal").exists()
     try:
-        connection = sqlite3.connect(f"{patient.data.database.as_uri()}?mode=ro", uri=True, timeout=2.0)
+        connection = sqlite3.connect(
+            f"{database.as_uri()}?{'mode=ro' if live else 'immutable=1'}", uri=True, timeout=2.0
+        )
         try:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         finally:

@@ -1,11 +1,17 @@
 """The running platform: whether it runs, whether control answers, whether every worker lives and is up to date."""
 
+import http.client
+import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
+from mcp_platform.base.config.addresses import authority
 from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
 
 RESTARTS_WORTH_A_WORD = 1
+PATIENCE_S = 5.0
+"""Seconds for an answer from this machine."""
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -21,6 +27,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield ok("control", f"control answers, revision {status.get('revision', '?')}")
     yield from _processes(patient)
     yield from _workers(patient, status)
+    yield from _surfaces(patient)
 
 
 def _processes(patient: Patient) -> Iterator[Finding]:
@@ -68,3 +75,33 @@ def _workers(patient: Patient, status: dict[str, Any]) -> Iterator[Finding]:
             )
         else:
             yield ok("heartbeat", f"the last heartbeat is {age:.1f} s old")
+
+
+def _surfaces(patient: Patient) -> Iterator[Finding]:
+    """Ask as a load balancer would."""
+    try:
+        ports = json.loads((patient.data.run / "ports.json").read_bytes())
+        places = [(name, ports[f"{name}_addresses"][0], ports[name]) for name in ("gateway", "console")]
+    except (OSError, ValueError, KeyError, IndexError):
+        yield fault("ports", "the running platform does not say where it listens", "See serve's log; restart it.")
+        return
+    for name, address, port in places:
+        where = authority(address, port)
+        answer = _readiness(where)
+        if answer is None:
+            yield fault(f"port.{name}", f"nobody answers at http://{where}/readyz", "See serve's log; restart it.")
+        elif answer != HTTPStatus.OK:
+            yield fault(f"port.{name}", f"http://{where}/readyz says {answer}: not ready", "See serve's log.")
+        else:
+            yield ok(f"port.{name}", f"{name} is ready at http://{where}")
+
+
+def _readiness(where: str) -> int | None:
+    connection = http.client.HTTPConnection(where, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()

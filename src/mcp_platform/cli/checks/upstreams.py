@@ -10,7 +10,11 @@ from mcp_platform.cli.session import Session
 def examine(patient: Patient, session: Session) -> Iterator[Finding]:
     if patient.status is None or "fault" in patient.status:
         return
-    servers = session.ask("server.list")["servers"]
+    try:
+        servers = session.ask("server.list")["servers"]
+    except Fault as found:
+        yield fault("upstreams", f"the servers cannot be listed: {found.text}", "See serve's log.")
+        return
     if not servers:
         yield warning(
             "upstreams", "no MCP server is behind the platform yet", "Add one: mcp-platform server add --help"
@@ -37,4 +41,4 @@ def _one(name: str, session: Session) -> Iterator[Finding]:
             f"See `mcp-platform server test {name}`; remove and add it to approve them as they are.",
         )
     else:
-        yield ok(check, f"server {name} answers, {answer['tools']} tools as approved")
+        yield ok(check, f"server {name} answers after {answer['ms']:.0f} ms, {answer['tool_count']} tools as approved")

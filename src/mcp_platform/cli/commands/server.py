@@ -1,6 +1,5 @@
 """`server add|list|remove|tools|test`: the MCP servers behind the platform."""
 
-import pwd
 import shlex
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,9 @@ from mcp_platform.cli.lazy import Entry, LazyGroup
 from mcp_platform.cli.page import Page
 from mcp_platform.cli.session import Session, with_session
 from mcp_platform.cli.table import render
+
+MAX_SHOWN = 60
+"""Characters of a description in a table: it is a stranger's text, and the JSON has all of it."""
 
 
 @click.group(
@@ -93,10 +95,12 @@ def add(
     for text in answer.get("warnings", []):
         session.out.warning(str(text))
     shown = _tools(answer)
-    session.out.line(f"Added server {name} ({answer['era']}): {_count(len(shown), 'tool')} for agents.")
+    session.out.line(f"Added server {name} ({answer['era']}): {_count(answer['tool_count'], 'tool')} for agents.")
     _print_tools(session, shown, _skipped(answer))
-    if answer.get("unreadable_tools"):
-        session.out.warning(f"{_count(answer['unreadable_tools'], 'tool')} without a name, or too large, left out.")
+    if answer["tool_count"] > len(shown):
+        session.out.advice(f"… and {answer['tool_count'] - len(shown)} more: mcp-platform server tools {name}")
+    if answer.get("unreadable_count"):
+        session.out.warning(f"{_count(answer['unreadable_count'], 'tool')} without a name, or too large, left out.")
 
 
 def _url_of(target: tuple[str, ...]) -> str | None:
@@ -128,17 +132,9 @@ def _check_fit(url: str | None, headers: object, variables: object, cwd: str | N
 
 def _say_how_it_runs(session: Session, command: list[str], answer: dict[str, Any]) -> None:
     """The whole command, as whom it runs and how confined: nobody should find out later."""
-    owner = session.data.root.stat().st_uid
     session.out.line(f"Runs       {shlex.join(command)}")
-    session.out.line(f"As         {_user_name(owner)}, the user that the platform runs as")
-    session.out.line(f"Isolation  {'none' if answer.get('warnings') else 'as upstreams.isolation says'}")
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user id {uid}"
+    session.out.line(f"As user    {answer.get('user', '?')}")
+    session.out.line(f"Isolation  {answer.get('isolation', '?')}")
 
 
 def _tools(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -152,9 +148,16 @@ def _skipped(answer: dict[str, Any]) -> list[dict[str, Any]]:
 def _print_tools(session: Session, shown: list[dict[str, Any]], skipped: list[dict[str, Any]]) -> None:
     if shown:
         session.out.line("")
-        session.out.line(render(["tool", "agents see"], [[tool["name"], tool["exposed"]] for tool in shown]))
+        rows = [[tool["name"], tool["exposed"], _short(tool.get("description"))] for tool in shown]
+        session.out.line(render(["tool", "agents see", "what the server says it does"], rows))
     for tool in skipped:
         session.out.warning(f"tool {tool['name']!r} is not for agents: {tool.get('skipped')}")
+
+
+def _short(text: object) -> str:
+    """The beginning of a description."""
+    line = " ".join(str(text or "").split())
+    return line if len(line) <= MAX_SHOWN else f"{line[: MAX_SHOWN - 1]}…"
 
 
 def _count(number: int, thing: str) -> str:
@@ -210,7 +213,8 @@ def test(session: Session, *, name: str) -> None:
     """Connect to the server NAME and list its tools, changing nothing."""
     answer = session.ask("server.test", name=name)
     session.out.result(answer)
-    session.out.line(f"Server {name} answers ({answer['era']}) and lists {_count(answer['tools'], 'tool')}.")
+    speaks, count = answer["era"], _count(answer["tool_count"], "tool")
+    session.out.line(f"Server {name} answers ({speaks}) and lists {count}, after {answer['ms']:.0f} ms.")
     for change, means in (
         ("new", "not approved, so agents do not see them"),
         ("gone", "agents still see them, and calls fail"),

@@ -1,0 +1,134 @@
+"""`doctor` finds what is wrong, each with its own exit code and advice, and nothing where nothing is."""
+
+import os
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.shell import Shell
+
+
+def findings(shell: Shell, level: str, **variables: str) -> set[str]:
+    done = shell.run("doctor", "--json", **variables)
+    report = done.json()
+    faults = [f for f in report["findings"] if f["level"] == "fault"]
+    assert done.status == (3 if faults else 0)
+    assert report["ok"] is not bool(faults)
+    assert all(f["do"] for f in faults)
+    return {f["check"] for f in report["findings"] if f["level"] == level}
+
+
+def test_a_platform_that_is_well_has_no_fault(made: Shell) -> None:
+    assert findings(made, "fault") == set()
+    assert "running" in findings(made, "warning")
+
+
+def test_missing_isolation_is_said_loudly_unless_it_is_required(made: Shell) -> None:
+    assert "isolation" in findings(made, "warning")
+    assert "isolation" in findings(made, "ok", MCP_PLATFORM_UPSTREAMS__REQUIRE_ISOLATION="true")
+
+
+def open_a_file(shell: Shell) -> None:
+    (shell.data / "platform.db").chmod(0o644)
+
+
+def open_the_folder(shell: Shell) -> None:
+    shell.data.chmod(0o750)
+
+
+def lose_the_kek(shell: Shell) -> None:
+    for path in (shell.home / ".config" / "mcp-platform").iterdir():
+        path.unlink()
+
+
+def open_the_kek(shell: Shell) -> None:
+    for path in (shell.home / ".config" / "mcp-platform").iterdir():
+        path.chmod(0o640)
+
+
+def move_the_kek_inside(shell: Shell) -> None:
+    (old,) = (shell.home / ".config" / "mcp-platform").iterdir()
+    old.rename(shell.data / "kek")
+    shell.extra["MCP_PLATFORM_VAULT__KEK_FILE"] = str(shell.data / "kek")
+
+
+def misspell_a_setting(shell: Shell) -> None:
+    (shell.data / "mcp-platform.toml").write_text("[gatway]\n")
+
+
+def let_others_write_the_settings(shell: Shell) -> None:
+    (shell.data / "mcp-platform.toml").chmod(0o666)
+
+
+def break_the_database(shell: Shell) -> None:
+    (shell.data / "platform.db").write_bytes(b"no database at all" * 100)
+
+
+def lose_the_keys(shell: Shell) -> None:
+    (shell.data / "keys" / "platform.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "check"),
+    [
+        (open_a_file, "files"),
+        (open_the_folder, "folder"),
+        (lose_the_kek, "kek"),
+        (open_the_kek, "kek"),
+        (move_the_kek_inside, "kek"),
+        (lose_the_keys, "kek"),
+        (misspell_a_setting, "config"),
+        (let_others_write_the_settings, "config.file"),
+        (break_the_database, "schema"),
+    ],
+)
+def test_each_harm_is_found(made: Shell, harm: Callable[[Shell], None], check: str) -> None:
+    harm(made)
+    assert check in findings(made, "fault")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_of_somebody_else_are_found(made: Shell) -> None:
+    os.chown(made.data / "platform.db", 12345, 12345)
+    assert "files" in findings(made, "fault")
+
+
+def test_a_taken_port_is_found(made: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert findings(made, "fault", MCP_PLATFORM_GATEWAY__PORT=port) == {"port.gateway"}
+
+
+def test_a_surface_open_to_the_network_is_warned_of(made: Shell) -> None:
+    assert "exposure.gateway" in findings(made, "warning", MCP_PLATFORM_GATEWAY__HOST="0.0.0.0")
+
+
+def test_nothing_is_a_fault_with_advice(shell: Shell) -> None:
+    assert "folder" in findings(shell, "fault")
+
+
+def test_people_see_a_mark_and_advice_for_each_finding(made: Shell) -> None:
+    open_a_file(made)
+    done = made.run("doctor")
+    assert done.status == 3
+    (at,) = (n for n, line in enumerate(done.out.splitlines()) if line.startswith("✗"))
+    assert done.out.splitlines()[at + 1].startswith("    Run: chmod")
+    assert "\x1b" not in done.out
+    assert "✓" not in made.run("doctor", "--quiet").out
+
+
+def test_colour_is_only_for_a_terminal_that_wants_it(made: Shell) -> None:
+    assert "\x1b" not in made.on_terminal("doctor").out
+    made.extra["NO_COLOR"] = ""
+    assert "\x1b[32m" in made.on_terminal("doctor").out
+    assert "\x1b" not in made.run("doctor").out
+
+
+def test_doctor_changes_nothing(made: Shell) -> None:
+    def all_files() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in made.data.rglob("*") if path.is_file()}
+
+    before = all_files()
+    made.run("doctor")
+    assert all_files() == before

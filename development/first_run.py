@@ -73,7 +73,8 @@ class Run:
         ports.unlink(missing_ok=True)
         with self.log_file.open("wb") as log:
             line = [str(COMMAND), "serve", "--data", str(self.data), *arguments]
-            self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            # A process group of its own: Ctrl-C reaches only us, and we end it once and in order.
+            self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
         until = time.monotonic() + READY_TIMEOUT_S
         while not (ports.exists() and status_of(f"{self.address()}/readyz") == 200):
             if self.process.poll() is not None or time.monotonic() > until:
@@ -97,12 +98,13 @@ class Run:
             self.keep_key(made["api_key"])
 
     def stop(self) -> int:
+        """End the platform in order; a second Ctrl-C ends it at once."""
         if self.process is None:
             return 1
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self.process.kill()
             return self.process.wait()
 
@@ -129,7 +131,8 @@ def main(arguments: list[str]) -> int:
     asked = os.environ.pop("MCP_PLATFORM_DATA", None)
     called_from = Path(os.environ.pop("MCP_PLATFORM_CALLED_FROM", str(ROOT)))
     run = Run((called_from / asked).resolve() if asked else ROOT / ".run" / "data")
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     try:
         run.make()
         run.start(arguments)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.peers.environments import node, python_of
+from tests.peers.environments import python_of
 
 INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
 INSPECTOR_NEEDS = (22, 19)
@@ -39,6 +39,8 @@ def lines_to_try(address: str, key_file: Path) -> str:
     """Blocks of shell, each under a comment that says what it is."""
     url = f"{address}/mcp"
     bearer = f'"Authorization: Bearer $(cat {shlex.quote(str(key_file))})"'
+    python = shlex.quote(str(python_of("time")))
+    client = PYTHON.format(python=python, key_file=str(key_file), url=url, tool=TOOL, arguments=ARGUMENTS)
     return f"""
 MCP Platform answers agents at {url}; the key is in {key_file}.
 Paste any of these into another terminal:
@@ -54,7 +56,7 @@ Paste any of these into another terminal:
 claude mcp add --transport http mcp-platform {url} --header {bearer}
 
 # Python
-{PYTHON.format(python=python_of("time"), key_file=str(key_file), url=url, tool=TOOL, arguments=ARGUMENTS)}"""
+{client}"""
 
 
 def _curl(url: str, bearer: str) -> str:
@@ -76,7 +78,7 @@ def _npx() -> str:
     """npx of the machine where its Node.js is new enough for the inspector, otherwise of one out of a wheel."""
     if shutil.which("npx") and _node_version() >= INSPECTOR_NEEDS:
         return "npx"
-    return f"PATH={shlex.quote(str(node().parent))}:$PATH npx"
+    return f"PATH={shlex.quote(str(python_of('node').parent))}:$PATH npx"
 
 
 def _node_version() -> tuple[int, ...]:

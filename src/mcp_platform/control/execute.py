@@ -67,6 +67,8 @@ class Executor:
         self._thread = ThreadPoolExecutor(1, "store")
         self._turn = asyncio.Lock()
         self._changing: set[asyncio.Task[dict[str, object]]] = set()
+        self.observe: Callable[[], Mapping[str, object]] = dict
+        """Asked on the loop before each action; whoever knows the workers puts its answer here."""
 
     async def execute(
         self, name: str, params: object, actor: Actor, progress: Progress | None = None
@@ -100,7 +102,7 @@ class Executor:
         self, action: Action, params: msgspec.Struct, actor: Actor, progress: Progress | None
     ) -> Context:
         """Ask the database, then the world outside, before the transaction that changes things."""
-        context = Context(actor=actor, secrets=self._secrets, settings=self._settings)
+        context = Context(actor=actor, secrets=self._secrets, settings=self._settings, observed=self.observe())
         gather = action.gather
         if gather is None:
             return context

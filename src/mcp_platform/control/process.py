@@ -91,6 +91,7 @@ async def _start(inherited: Inherited) -> _Control:
     await publish_at_start(executor, publisher)
     await start_setup_link(executor)
     feed = FeedServer(publisher, settings.snapshot.heartbeat_s)
+    executor.observe = lambda: {"workers": feed.status()}
     port = inherited.console[0].getsockname()[1] if inherited.console else settings.console.port
     hosts = HostRule.of(settings.console.public_url, settings.console.host, port)
     app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0)

@@ -33,6 +33,7 @@ def read_status(unit: Unit, params: NoParams, context: Context) -> Change:
             "keys": count_keys(unit),
             "tools": unit.connection.execute(approved).scalar_one(),
             **counts,
+            **context.observed,
         }
     )
 

@@ -3,7 +3,7 @@
 Features declare actions; only control/execute.py runs them.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,8 @@ class Context:
     settings: Settings
     found: Any = None
     """What `look` brought back from outside; None where the action has none."""
+    observed: Mapping[str, object] = field(default_factory=dict)
+    """What control sees of the running platform's other processes; empty with nothing running."""
 
 
 Run = Callable[[Unit, Any, Context], Change]

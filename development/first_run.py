@@ -78,7 +78,9 @@ class Run:
         until = time.monotonic() + READY_TIMEOUT_S
         while not (ports.exists() and status_of(f"{self.address()}/readyz") == 200):
             if self.process.poll() is not None or time.monotonic() > until:
-                raise Failed(f"The platform did not start. {self.log_file} says:\n{self.log_file.read_text()[-3000:]}")
+                said = self.log_file.read_text()[-3000:].strip()
+                hint = "Options go to serve: ./dev run --port 8090 --console-port 8091."
+                raise Failed(f"The platform did not start. {self.log_file} says:\n{said}\n{hint}")
             time.sleep(0.05)
 
     def address(self) -> str:

@@ -52,6 +52,7 @@ def wire(port: int, key: str | None) -> bytes:
 
 def measure(port: int, key: str | None, pids: list[int]) -> float:
     """Microseconds of processor time for one call."""
+    assert pids, "nothing is measured"
     before = cpu_seconds(pids)
     line = [sys.executable, str(HERE / "load.py"), str(port), str(CALLS), str(CONNECTIONS)]
     done = subprocess.run(line, input=wire(port, key), capture_output=True, check=True, timeout=150)
@@ -87,7 +88,7 @@ def nginx(folder: Path, behind: int) -> Iterator[tuple[int, list[int]]]:
 
 
 def workers_of(platform: Platform) -> list[int]:
-    return [pid for role, pid in platform.pids().items() if role.startswith("gateway")]
+    return [pid for role, pid in platform.pids().items() if role.startswith("worker")]
 
 
 def main() -> None:

@@ -165,7 +165,7 @@ class Platform:
         return descendants(self.pid)
 
     def pids(self) -> dict[str, int]:
-        """Ids of the platform's own processes by role: `control`, `upstream-host`, `gateway-0` …"""
+        """Ids of the platform's own processes by role: `control`, `upstream-host`, `worker-0` …"""
         rows = json.loads((self.data / "run" / "processes.json").read_text())["processes"]
         named = {row["role"] if row["slot"] is None else f"{row['role']}-{row['slot']}": row["pid"] for row in rows}
         return {name: pid for name, pid in named.items() if pid is not None}

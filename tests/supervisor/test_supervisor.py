@@ -59,10 +59,10 @@ def holds(pid: int) -> set[str]:
     return found
 
 
-def inode_of(path: Path) -> str:
-    """The socket that is bound at `path`, as /proc/PID/fd shows it."""
+def socket_at(path: Path, holder: int) -> str:
+    """The socket that `holder` has bound at `path`, as /proc/PID/fd shows it. Other platforms have the same names."""
     for line in Path("/proc/net/unix").read_text().splitlines():
-        if line.endswith(f"/{path.name}") and path.name in line:
+        if line.endswith(f"/{path.name}") and f"socket:[{line.split()[6]}]" in holds(holder):
             return f"socket:[{line.split()[6]}]"
     raise AssertionError(path)
 
@@ -240,7 +240,7 @@ def test_each_process_holds_only_what_it_serves(platform: StandIn) -> None:
         run / "owner-1.sock": {"worker-1"},
     }
     for path, expected in holders.items():
-        found = {name for name, pid in pids.items() if inode_of(path) in holds(pid)}
+        found = {name for name, pid in pids.items() if socket_at(path, platform.pid) in holds(pid)}
         assert found == expected, path
     assert "/dev/null" in {os.readlink(f"/proc/{pid}/fd/0") for pid in pids.values()}
 

@@ -36,7 +36,12 @@ def entry_of(role: Role) -> Callable[..., None]:
 
 
 def fork(role: Role, slot: int | None, world: Inherited, write_end: int, containment: Containment) -> int:
-    """Start a process of `role`; returns the pid to wait for. `write_end` is the supervisor's end of the lifeline."""
+    """Start a process of `role`; returns the pid to wait for. `write_end` is the supervisor's end of the lifeline.
+
+    The first fork of a warm role imports its module here: after control was forked, which imports its own meanwhile.
+    """
+    if role.warm:
+        entry_of(role)
 
     def shed_all() -> None:
         os.close(write_end)

@@ -38,6 +38,7 @@ UPSTREAM_HOST = Role(
     keeps=frozenset({"host"}),
     warm=True,
     contained=True,
+    drains=True,
     topics=frozenset({"upstreams", "processes"}),
 )
 WORKER = Role(

@@ -14,7 +14,6 @@ from mcp_platform.base.lock import FolderLock
 from mcp_platform.net.gate import Gate
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.supervisor import kernel, preflight, sockets, status
-from mcp_platform.supervisor.children import entry_of
 from mcp_platform.supervisor.containment import Containment
 from mcp_platform.supervisor.cores import usable_cores
 from mcp_platform.supervisor.drain import remove_sockets
@@ -78,9 +77,6 @@ def _serve(
     kernel.set_dumpable(False)
     if containment is Containment.SUBREAPER:
         kernel.adopt_orphans()
-    for role in roles:
-        if role.warm:
-            entry_of(role)
     places = [Place(role, slot) for role in roles for slot in (range(workers) if role.slots else [None])]
     readiness = Readiness(settings.gateway.host, ports, on_ready)
     supervisor = Supervisor(world, places, containment, write_end, readiness, Terminal(), gate.forget, reload)

@@ -27,6 +27,8 @@ Send = Callable[[bytes], Awaitable[None]]
 class Conversation:
     """Belongs to one call; `close` ends every question that waits."""
 
+    __slots__ = ("_caller", "_deadline", "_may_ask", "_progress", "_send", "_waiting")
+
     def __init__(self, caller: Caller, deadline: Deadline, send: Send | None, *, may_ask: bool, progress: bool) -> None:
         self._caller = caller
         self._deadline = deadline

@@ -16,6 +16,8 @@ _HELD_STEP_S = 1.0
 class Deadline:
     """Calls `on_expire` with a Fault once; `stop` it when the call ends."""
 
+    __slots__ = ("_end", "_holds", "_loop", "_on_expire", "_silence_s", "_silent_at", "_timer")
+
     def __init__(self, silence_s: float, most_s: float, on_expire: Callable[[Fault], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._silence_s = silence_s

@@ -190,3 +190,6 @@ class HostLink:
 
     async def close(self) -> None:
         """Nothing of the link's own is open."""
+
+    async def retire(self) -> None:
+        """The host itself replaces a process behind the calls it still has."""

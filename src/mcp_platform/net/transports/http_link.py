@@ -4,6 +4,7 @@ A request that may have been taken is never sent again; only what an upstream ce
 """
 
 import asyncio
+import functools
 
 from mcp_platform.base.config.settings import Upstreams
 from mcp_platform.base.errors import Fault
@@ -31,13 +32,21 @@ class HttpLink:
         self._sessions = Sessions(self._endpoint)
         self._found: Found | None = None
         self._detecting: asyncio.Task[Found] | None = None
+        self._under_way = 0
+        self._unused: asyncio.Event | None = None
 
     async def call(self, call: Call, caller: Caller) -> Answer:
         """Send one request and wait for its answer. Raises Fault(upstream_*)."""
-        found = self._found or await self._detect(call)
-        if found.era == era.MODERN:
-            return await self._modern(call, caller)
-        return await self._legacy(call, caller)
+        self._under_way += 1
+        try:
+            found = self._found or await self._detect(call)
+            if found.era == era.MODERN:
+                return await self._modern(call, caller)
+            return await self._legacy(call, caller)
+        finally:
+            self._under_way -= 1
+            if not self._under_way and self._unused is not None:
+                self._unused.set()
 
     async def probe(self, timeout_s: float) -> Found:
         """Reach the upstream and say what it is. Raises Fault(upstream_*) with `stage` in its data."""
@@ -50,11 +59,18 @@ class HttpLink:
         return session.found
 
     async def close(self) -> None:
-        """End every session. Connections belong to the client, which outlives a link."""
+        """End every session, whatever is under way. Connections belong to the client, which outlives a link."""
         if self._detecting is not None:
             self._detecting.cancel()
         await self._sessions.close()
         await self._endpoint.close()
+
+    async def retire(self) -> None:
+        """Close behind the calls under way: new ones use another link. Each call has its own bound."""
+        if self._under_way:
+            self._unused = asyncio.Event()
+            await self._unused.wait()
+        await self.close()
 
     # Which era.
 
@@ -76,7 +92,7 @@ class HttpLink:
         identity = endpoint.next_id()
         timeout_s = min(call.timeout_s, endpoint.settings.start_timeout_s)
         probe = Call(method="server/discover", params=b"{}", owner=call.owner, timeout_s=timeout_s)
-        head = await endpoint.head(call.owner, _modern_lines(probe))
+        head = await endpoint.head(call.owner, _modern_lines(probe.method, None))
         body = messages.discover(identity)
         try:
             answer, _, _ = await endpoint.converse(head, body, identity, probe, Nobody(), era.MODERN, None)
@@ -91,7 +107,7 @@ class HttpLink:
     async def _modern(self, call: Call, caller: Caller) -> Answer:
         endpoint = self._endpoint
         identity = endpoint.next_id()
-        head = await endpoint.head(call.owner, _modern_lines(call))
+        head = await endpoint.head(call.owner, _modern_lines(call.method, call.name))
         body = messages.modern_request(identity, call)
         try:
             answer, _, status = await endpoint.converse(head, body, identity, call, caller, era.MODERN, None)
@@ -133,11 +149,13 @@ def _is_modern(error: bytes) -> bool:
     return era.is_modern_error(error) or messages.error_code(error) in (-32601, -32602)
 
 
-def _modern_lines(call: Call) -> bytes:
+@functools.lru_cache(maxsize=4096)
+def _modern_lines(method: str, name: str | None) -> bytes:
+    """What 2026-07-28 wants in the head; the same for each call of one tool."""
     lines = [
         client_head.line(headers.VERSION, versions.MODERN),
-        client_head.line(headers.METHOD, headers.encode_value(call.method)),
+        client_head.line(headers.METHOD, headers.encode_value(method)),
     ]
-    if call.name is not None:
-        lines.append(client_head.line(headers.NAME, headers.encode_value(call.name)))
+    if name is not None:
+        lines.append(client_head.line(headers.NAME, headers.encode_value(name)))
     return b"".join(lines)

@@ -28,7 +28,7 @@ class UpstreamLinks:
         if kept is not None:
             if kept[0] == target or kept[0].version > target.version:
                 return kept[1]
-            self._close_later(kept[1].close())
+            self._close_later(kept[1].retire())
         made = self._make(target)
         self._kept[target.id] = (target, made)
         return made
@@ -56,4 +56,6 @@ class UpstreamLinks:
         """Close every link; client and host connection belong to whoever made them."""
         links = [link for _, link in self._kept.values()]
         self._kept.clear()
+        for closing in self._closing:
+            closing.cancel()
         await asyncio.gather(*(link.close() for link in links), *self._closing, return_exceptions=True)

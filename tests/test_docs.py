@@ -2,11 +2,15 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 import mcp_platform
+from mcp_platform.base.config.schema import all_settings, sections
+from mcp_platform.cli.main import root
 from tests.journeys.marked_commands import steps_of, unmarked
 from tests.test_shape import MAX_FILE_LINES, MAX_FUNCTION_LINES
 
@@ -96,3 +100,59 @@ def test_every_command_of_readme_and_tutorial_is_run_or_says_why_not(name: str) 
 
 def test_a_planted_unmarked_command_is_seen() -> None:
     assert unmarked("text\n\n```sh\nrm -rf /\n```\n") == ["rm -rf /\n"]
+
+
+def commands_in(text: str) -> list[str]:
+    """Lines of shell blocks that call the program."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line.startswith("mcp-platform ")]
+
+
+def mistake_in(line: str) -> str | None:
+    """What the program would say against a command line; nothing is run."""
+    command: click.Command = root
+    context = click.Context(root, info_name="mcp-platform")
+    words = shlex.split(line)[1:]
+    try:
+        while isinstance(command, click.Group):
+            name, command, words = command.resolve_command(context, words)
+            context = click.Context(command, info_name=name, parent=context)
+        command.make_context(command.name, words, parent=context.parent)
+    except click.UsageError as error:
+        return error.format_message()
+    return None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_of_a_page_is_one_that_the_program_takes(page: Path) -> None:
+    said = {line: mistake_in(line) for line in commands_in(page.read_text())}
+    assert {line: mistake for line, mistake in said.items() if mistake} == {}
+
+
+def test_a_planted_wrong_command_is_seen() -> None:
+    assert commands_in("```sh\nmcp-platform key create --owner ana\n```\n") == ["mcp-platform key create --owner ana"]
+    assert mistake_in("mcp-platform key create --owner ana") is not None
+    assert mistake_in("mcp-platform key invent") is not None
+    assert mistake_in("mcp-platform key create --principal ana") is None
+
+
+def settings_in(text: str) -> set[str]:
+    """Code spans that look like a setting: a known section, a dot, a name."""
+    return set(re.findall(rf"`((?:{'|'.join(sections())})\.\w+)", text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_setting_that_a_page_names_is_one(page: Path) -> None:
+    assert settings_in(page.read_text()) - set(all_settings()) == set()
+
+
+def test_a_planted_wrong_setting_is_seen() -> None:
+    assert settings_in("`gateway.prt` and `vault.kek_file`") - set(all_settings()) == {"gateway.prt"}
+
+
+def test_continuous_integration_calls_the_test_command_of_the_readme() -> None:
+    after = (ROOT / "README.md").read_text().split("## Test it")[1]
+    (command,) = re.findall(r"```sh\n(.+)\n```", after.split("##")[0])
+    script = (ROOT / ".ci" / "run").read_text()
+    assert re.search(rf"^(timeout \d+ )?{re.escape(command)}( </dev/null)?$", script, re.M)

@@ -1,12 +1,16 @@
 """`doctor` finds what is wrong, each with its own exit code and advice, and nothing where nothing is."""
 
+import json
 import os
+import signal
 import socket
+import sqlite3
 from collections.abc import Callable
 
 import pytest
 
 from tests.cli.shell import Shell
+from tests.journeys.platform import Platform
 
 
 def findings(shell: Shell, level: str, **variables: str) -> set[str]:
@@ -106,6 +110,35 @@ def test_a_surface_open_to_the_network_is_warned_of(made: Shell) -> None:
 
 def test_nothing_is_a_fault_with_advice(shell: Shell) -> None:
     assert "folder" in findings(shell, "fault")
+
+
+def test_a_running_platform_that_is_well_has_no_fault(platform: Platform) -> None:
+    report = platform.cli("doctor")
+    levels = {finding["check"]: finding["level"] for finding in report["findings"]}
+    for check in ("control", "processes", "revision", "port.gateway", "port.console", "audit"):
+        assert levels[check] == "ok", check
+    assert levels["upstreams"] == "warning"
+
+
+def test_a_control_that_hangs_is_found(platform: Platform) -> None:
+    rows = json.loads((platform.data / "run" / "processes.json").read_text())["processes"]
+    (control,) = (row["pid"] for row in rows if row["role"] == "control")
+    os.kill(control, signal.SIGSTOP)
+    try:
+        report = platform.cli("doctor", status=3)
+    finally:
+        os.kill(control, signal.SIGCONT)
+    faults = {finding["check"] for finding in report["findings"] if finding["level"] == "fault"}
+    assert faults == {"control", "port.console"}
+
+
+def test_an_audit_log_that_was_changed_is_found(platform: Platform) -> None:
+    connection = sqlite3.connect(platform.data / "platform.db")
+    with connection:
+        connection.execute("UPDATE audit_log SET actor = 'nobody' WHERE seq = 1")
+    connection.close()
+    report = platform.cli("doctor", status=3)
+    assert [finding["check"] for finding in report["findings"] if finding["level"] == "fault"] == ["audit"]
 
 
 def test_people_see_a_mark_and_advice_for_each_finding(made: Shell) -> None:

@@ -115,10 +115,9 @@ def test_an_endless_answer_is_cut(made: Shell) -> None:
         assert made.run("key", "list", "--json").json()["error"]["code"] == "control_garbage"
 
 
-def test_a_silent_control_is_given_up(made: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "SILENCE_S", 0.2)
+def test_a_silent_control_is_given_up(made: Shell) -> None:
     with control(made.data, hold=True), pytest.raises(Fault) as given_up:
-        door.ask(DataFolder(made.data), "key.list", {}, print)
+        door.ask(DataFolder(made.data), "key.list", {}, print, silence_s=0.2)
     assert given_up.value.kind is door.CONTROL_SILENT
 
 

@@ -148,7 +148,7 @@ def test_a_command_on_no_platform_says_so(shell: Shell, line: list[str]) -> None
 
 def test_an_init_that_was_killed_can_be_done_again(shell: Shell) -> None:
     """Whenever it is killed: either nothing was promised and init works, or the platform is whole."""
-    for delay_ms in range(150, 600, 75):
+    for delay_ms in range(200, 600, 100):
         own = Shell(shell.folder / str(delay_ms))
         own.folder.mkdir()
         own.home.mkdir()

@@ -45,13 +45,17 @@ Progress = Callable[[str], None]
 _offline = Late("control.offline")
 
 
-def ask(data: DataFolder, action: str, params: dict[str, object], progress: Progress) -> dict[str, Any]:
-    """The result of `action`. Raises Fault with what control says, or what keeps it from saying it."""
+def ask(
+    data: DataFolder, action: str, params: dict[str, object], progress: Progress, *, silence_s: float = SILENCE_S
+) -> dict[str, Any]:
+    """The result of `action`; given up after `silence_s` without a word. Raises Fault with what control says, or what
+    keeps it from saying it."""
     require_platform(data)
     give_up = clock.monotonic() + STARTING_S
     while True:
         connection = knock(data)
         if connection is not None:
+            connection.settimeout(silence_s)
             with connection:
                 return converse(connection, action, params, progress)
         try:
@@ -72,7 +76,6 @@ def knock(data: DataFolder) -> socket.socket | None:
         return None
     except OSError as error:
         raise Fault(CONTROL_SILENT) from error
-    connection.settimeout(SILENCE_S)
     return connection
 
 

@@ -35,6 +35,8 @@ def report_usage(error: click.ClickException, *, as_json: bool) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "mcp-platform"
     code = ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
+    if isinstance(error, click.NoSuchOption) and isinstance(getattr(context, "command", None), click.Group):
+        text = f"{text.partition('.')[0]} here; options stand after the whole command's name."
     if not text.endswith((".", "?", ")")):
         text += "."
     _say("usage", f"{text} See `{path} --help`.", {}, code, as_json=as_json)

@@ -26,10 +26,11 @@ class Session:
     data: DataFolder
     out: Output
 
-    def ask(self, action: str, **params: object) -> dict[str, Any]:
+    def ask(self, action: str, *, silence_s: float = door.SILENCE_S, **params: object) -> dict[str, Any]:
         """The result of control's `action`; parameters that are None are not sent. Raises Fault."""
         given = {name: value for name, value in params.items() if value is not None}
-        answer: dict[str, Any] = readable_times(door.ask(self.data, action, given, self.out.progress))
+        said = door.ask(self.data, action, given, self.out.progress, silence_s=silence_s)
+        answer: dict[str, Any] = readable_times(said)
         return answer
 
 

@@ -7,14 +7,16 @@ from http import HTTPStatus
 from typing import Any
 
 from mcp_platform.base.config.addresses import authority
+from mcp_platform.base.errors import Fault
 from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
+from mcp_platform.cli.session import Session
 
 RESTARTS_WORTH_A_WORD = 1
 PATIENCE_S = 5.0
 """Seconds for an answer from this machine."""
 
 
-def examine(patient: Patient) -> Iterator[Finding]:
+def examine(patient: Patient, session: Session) -> Iterator[Finding]:
     if not patient.running:
         yield warning(
             "running", "the platform does not run", f"Start it: mcp-platform serve --data {patient.data.root}"
@@ -28,6 +30,22 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from _processes(patient)
     yield from _workers(patient, status)
     yield from _surfaces(patient)
+    if "fault" not in status:
+        yield _audit(session)
+
+
+def _audit(session: Session) -> Finding:
+    try:
+        answer = session.ask("audit.verify")
+    except Fault as found:
+        return fault("audit", f"the audit log cannot be read: {found.text}", "See serve's log.")
+    if answer.get("broken_at") is not None:
+        return fault(
+            "audit",
+            f"row {answer['broken_at']} of the audit log does not fit the one before it: it was changed or removed",
+            "Compare it with a backup, and find out who can write the database.",
+        )
+    return ok("audit", f"the audit log is whole: {answer.get('rows')} rows fit")
 
 
 def _processes(patient: Patient) -> Iterator[Finding]:
@@ -54,27 +72,19 @@ def _workers(patient: Patient, status: dict[str, Any]) -> Iterator[Finding]:
     rows = status.get("workers")
     if not isinstance(rows, list):
         return
+    wanted = sum(row.get("role") == "worker" for row in patient.processes.get("processes", []))
+    if len(rows) < wanted:
+        yield fault("workers", f"control is connected to {len(rows)} of {wanted} workers", "See serve's log.")
     newest = status.get("revision")
     late = [str(row.get("slot")) for row in rows if row.get("revision") != newest]
     if late:
         yield fault(
-            "workers",
+            "revision",
             f"worker {', '.join(late)} of {len(rows)} does not have the newest revision",
             "Run doctor again; if it stays so, see serve's log and restart it.",
         )
     elif rows:
-        yield ok("workers", f"all {len(rows)} workers have revision {newest}")
-    else:
-        yield fault("workers", "control is connected to no worker", "See serve's log.")
-    age = status.get("heartbeat_age_s")
-    if isinstance(age, int | float) and patient.loaded is not None:
-        limit = patient.loaded.settings.snapshot.heartbeat_s * 5
-        if age > limit:
-            yield fault(
-                "heartbeat", f"the last heartbeat is {age:.1f} s old", "See serve's log; restart it if it stays."
-            )
-        else:
-            yield ok("heartbeat", f"the last heartbeat is {age:.1f} s old")
+        yield ok("revision", f"all {len(rows)} workers have revision {newest}")
 
 
 def _surfaces(patient: Patient) -> Iterator[Finding]:

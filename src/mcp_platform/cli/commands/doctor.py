@@ -19,6 +19,10 @@ _load = Late("base.config.load")
 _finding = Late("cli.checks.finding")
 CHECKS = ("folder", "configuration", "machine", "running", "confinement", "upstreams")
 """Modules of cli/checks, in the order of the report."""
+ASKING = ("running", "upstreams")
+"""Those that ask control for more than its status."""
+PATIENCE_S = 5.0
+"""Seconds for control to say how it is: it takes milliseconds."""
 _COLOURS = {"ok": "32", "warning": "33", "fault": "31"}
 
 
@@ -64,7 +68,7 @@ def _admit(session: Session) -> Any:  # noqa: ANN401  # a Patient, whose module 
     running = _is_running(session)
     if running:
         try:
-            status = session.ask("status")
+            status = session.ask("status", silence_s=PATIENCE_S)
         except Fault as found:
             status = {"fault": found.text}
     return _finding.Patient(session.data, loaded, running, status, _read_processes(session))
@@ -96,7 +100,7 @@ def _read_processes(session: Session) -> dict[str, Any]:
 def _examine(patient: object, session: Session) -> Iterator[Any]:
     for name in CHECKS:
         check = Late(f"cli.checks.{name}")
-        if name == "upstreams":
+        if name in ASKING:
             yield from check.examine(patient, session)
         else:
             yield from check.examine(patient)

@@ -29,12 +29,14 @@ class HttpClient:
         *,
         max_connections: int = 256,
         connect_timeout_s: float = 5.0,
+        idle_s: float = IDLE_S,
         ceilings: ResponseCeilings | None = None,
         allowed: Predicate = operator_added,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._max = max_connections
         self.timeout_s = connect_timeout_s
+        self._idle_s = idle_s
         self._ceilings = ceilings or ResponseCeilings()
         self._allowed = allowed
         self._tls = tls
@@ -113,11 +115,11 @@ class HttpClient:
     def idle_began(self) -> None:
         """A connection became idle: see to it that it does not stay so."""
         if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(IDLE_S / 4, self._drop_idle)
+            self._sweep = asyncio.get_running_loop().call_later(self._idle_s / 4, self._drop_idle)
 
     def _drop_idle(self) -> None:
         self._sweep = None
-        before = clock.monotonic() - IDLE_S
+        before = clock.monotonic() - self._idle_s
         idle = 0
         for origin, pool in list(self._pools.items()):
             idle += pool.drop_idle(before)

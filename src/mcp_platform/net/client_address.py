@@ -84,7 +84,8 @@ def parse_url(url: str) -> Destination:
         raise Fault(URL_INVALID)
     if ":" in host:
         try:
-            host = str(ipaddress.IPv6Address(host))
+            # A scope (%eth0) stands on link-local addresses only, which are refused anyhow.
+            host = str(ipaddress.IPv6Address(host.replace("%", "/")))
         except ValueError:
             raise Fault(URL_INVALID) from None
     elif not _HOST.fullmatch(host):
@@ -147,6 +148,5 @@ async def _look_up(origin: Origin) -> list[IpAddress]:
     except (OSError, UnicodeError) as error:
         text = "The name of the MCP server behind this tool cannot be resolved; check its URL and the DNS."
         raise Fault(UPSTREAM_DOWN, text, {"stage": "resolve"}) from error
-    # A scope (fe80::1%eth0) only stands on link-local addresses, which are refused anyhow.
     texts = dict.fromkeys(str(row[4][0]).partition("%")[0] for row in rows)
     return [ipaddress.ip_address(text) for text in texts]

@@ -59,6 +59,7 @@ class SseParser:
 
     def _line(self, ended: bytes, events: list[Event]) -> None:
         line = ended.rstrip(b"\r\n")
+        ending = len(ended) - len(line)
         self._grow(len(ended))
         if self._tail:
             self._tail.append(line)
@@ -66,7 +67,7 @@ class SseParser:
             self._tail.clear()
         if line.startswith(b":"):
             # A comment belongs to no event, so keep-alives must not fill the ceiling of the one they stand in.
-            self._size -= len(line)
+            self._size -= len(line) + ending
         if self._at_start:
             self._at_start = False
             line = line.removeprefix(_BOM)

@@ -19,8 +19,10 @@ MAX_VALUE_NS = 1_000_000
 """Nanoseconds for one value: more would let 20 values hold the loop too long."""
 MAX_LEVELS = 128
 """Levels of a value, as wire.json_text has it."""
-WALK_NS = 150
+WALK_NS = 200
 """Nanoseconds for counting a value and for the validator's own look at it."""
+WALK_OBJECT_NS = 250
+"""Nanoseconds that an object takes besides."""
 
 BIT_NS = 200
 """Nanoseconds for each bit of an integer beyond 64: dividing by a fraction (`multipleOf`) takes 2 ms for 13,000."""
@@ -140,6 +142,7 @@ def count(arguments: Any, cost: Cost, budget_ns: int) -> tuple[int, int]:  # noq
             total += len(value) * cost.of_text(name)
         elif kind is dict:
             waiting.extend(value.items())
+            total += WALK_OBJECT_NS
             total += name_ns * sum(map(len, value)) if name_ns else 0
         elif kind is list:
             if len(value) * value_ns > budget_ns:

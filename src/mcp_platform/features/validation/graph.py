@@ -14,21 +14,30 @@ MAX_NODES = 2_000
 MAX_PATTERNS = 200
 """Different patterns: compiling one takes up to 50 µs."""
 
-_BESIDE_ONE = ("not", "if", "then", "else")
-_BESIDE_LIST = ("allOf", "anyOf", "oneOf")
-_BESIDE_MAP = ("dependentSchemas", "dependencies")
 ANY_NAME = ""
 """Selects every member of an object. (As a name of its own, the empty one is counted with it.)"""
 ANY_INDEX = -1
 """Selects every element of an array."""
-_BELOW_ONE: dict[str, str | int] = {
+_BELOW: dict[str, str | int] = {
     "additionalItems": ANY_INDEX,
     "additionalProperties": ANY_NAME,
     "contains": ANY_INDEX,
     "items": ANY_INDEX,
+    "prefixItems": ANY_INDEX,
     "unevaluatedItems": ANY_INDEX,
     "unevaluatedProperties": ANY_NAME,
 }
+"""Where one schema stands: what it applies to. A list of schemas applies to one element each."""
+_BESIDE_MAP = frozenset({"dependencies", "dependentSchemas"})
+_BESIDE = frozenset({"allOf", "anyOf", "else", "if", "not", "oneOf", "then"}) | _BESIDE_MAP
+_NOTHING: dict[str, Any] = {}
+"""One for all: nodes are known by the identity of their schema, so none may be made and thrown away."""
+_DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
+_HOLDING = frozenset({"$ref", "pattern", "patternProperties", "properties", "propertyNames", *_BELOW}) | _BESIDE
+_WEIGHING = frozenset(
+    {"const", "dependencies", "dependentRequired", "enum", "multipleOf", "pattern", "required", "unevaluatedItems"}
+    | {"unevaluatedProperties", "uniqueItems"}
+)
 _COUNTED = re.compile(r"\{(\d{1,6})?,?(\d{1,6})?\}")
 _MAX_CHARACTER_NS = 1000
 """Nanoseconds a pattern of 64 KiB takes for a character, at most (measured: 0.44 to 0.62 µs)."""
@@ -106,48 +115,46 @@ class Graph:
     def _read(self, node: Node, schema: dict[str, Any]) -> None:
         if schema is not self._schema and isinstance(schema.get("$id", schema.get("id")), str):
             raise Unsupported("it holds another schema with an `$id` of its own")
-        if "$dynamicRef" in schema or "$recursiveRef" in schema:
+        if schema.keys() & _DYNAMIC:
             raise Unsupported("it has a dynamic reference")
-        node.weight = _own_weight(schema)
-        if "$ref" in schema:
-            node.beside.append(self._node(self._resolve(schema["$ref"])))
-        for keyword in _BESIDE_ONE:
-            self._link_beside(node, schema.get(keyword))
-        for keyword in _BESIDE_LIST:
-            for each in _list(schema.get(keyword)):
-                self._link_beside(node, each)
-        for keyword in _BESIDE_MAP:
-            for each in _map(schema.get(keyword)).values():
-                self._link_beside(node, each)
-        self._read_below(node, schema)
+        for keyword in schema.keys() & _WEIGHING:
+            _weigh(node.weight, keyword, schema[keyword])
+        for keyword in schema.keys() & _HOLDING:
+            self._follow(node, keyword, schema[keyword])
 
-    def _link_beside(self, node: Node, schema: object) -> None:
-        if isinstance(schema, dict):
-            node.beside.append(self._node(schema))
+    def _follow(self, node: Node, keyword: str, value: Any) -> None:  # noqa: ANN401  # any JSON
+        if keyword == "$ref":
+            node.beside.append(self._node(self._resolve(value)))
+        elif keyword in _BESIDE:
+            for each in _schemas(value, named=keyword in _BESIDE_MAP):
+                node.beside.append(self._node(each))
+        elif keyword == "properties":
+            for name, each in _map(value).items():
+                self.names.add(name)
+                self._link_below(node, name, each)
+        elif keyword == "propertyNames":
+            node.names = self._node(_map(value))
+        elif keyword in ("pattern", "patternProperties"):
+            self._read_patterns(node, value)
+        elif isinstance(value, list):
+            for number, each in enumerate(value):
+                self._link_below(node, number, each)
+        else:
+            self._link_below(node, _BELOW.get(keyword, ANY_INDEX), value)
+
+    def _read_patterns(self, node: Node, value: object) -> None:
+        if isinstance(value, str):
+            self._patterns.add(value)
+        for pattern, each in _map(value).items():
+            self._patterns.add(pattern)
+            node.weight.name_character += pattern_ns(pattern)
+            self._link_below(node, ANY_NAME, each)
+        if len(self._patterns) > MAX_PATTERNS:
+            raise Unsupported("it has more than 200 different patterns")
 
     def _link_below(self, node: Node, selector: str | int, schema: object) -> None:
         if isinstance(schema, dict):
             node.below.append((selector, self._node(schema)))
-
-    def _read_below(self, node: Node, schema: dict[str, Any]) -> None:
-        for keyword, selector in _BELOW_ONE.items():
-            self._link_below(node, selector, schema.get(keyword))
-        for keyword in ("prefixItems", "items"):
-            for number, each in enumerate(_list(schema.get(keyword))):
-                self._link_below(node, number, each)
-        for name, each in _map(schema.get("properties")).items():
-            self.names.add(name)
-            self._link_below(node, name, each)
-        for pattern, each in _map(schema.get("patternProperties")).items():
-            self._patterns.add(pattern)
-            node.weight.name_character += pattern_ns(pattern)
-            self._link_below(node, ANY_NAME, each)
-        if isinstance(schema.get("propertyNames"), dict):
-            node.names = self._node(schema["propertyNames"])
-        if isinstance(schema.get("pattern"), str):
-            self._patterns.add(schema["pattern"])
-        if len(self._patterns) > MAX_PATTERNS:
-            raise Unsupported("it has more than 200 different patterns")
 
     def _resolve(self, reference: object) -> dict[str, Any]:
         if not isinstance(reference, str) or not (reference == "#" or reference.startswith("#/")):
@@ -161,7 +168,7 @@ class Graph:
                 found = found[part]
             else:
                 raise Unsupported("it has a reference to something that it does not hold")
-        return found if isinstance(found, dict) else {}
+        return _map(found)
 
     def _sum_up(self) -> None:
         """Add to each node's weight that of those beside it, which come first."""
@@ -204,23 +211,22 @@ _ENDLESS = 10**12
 """Nanoseconds above which a bound is no bound."""
 
 
-def _own_weight(schema: dict[str, Any]) -> Weight:
-    visit = 50 + 30 * len(_list(schema.get("required"))) + _options_ns(_list(schema.get("enum")))
-    if "const" in schema:
-        visit += _options_ns([schema["const"]])
-    for keyword in ("dependentRequired", "dependencies"):
-        needed = _map(schema.get(keyword))
-        visit += sum(20 + 30 * len(_list(names)) for names in needed.values())
-    if "multipleOf" in schema:
-        visit += 2000
-    if "unevaluatedProperties" in schema or "unevaluatedItems" in schema:
-        visit += 200
-    pattern = schema.get("pattern")
-    return Weight(
-        visit=visit,
-        unique=100 if schema.get("uniqueItems") is True else 0,
-        character=pattern_ns(pattern) if isinstance(pattern, str) else 0,
-    )
+def _weigh(weight: Weight, keyword: str, value: Any) -> None:  # noqa: ANN401  # any JSON
+    """Add what one keyword of a schema takes."""
+    if keyword == "required":
+        weight.visit += 30 * len(_list(value))
+    elif keyword in ("const", "enum"):
+        weight.visit += _options_ns([value] if keyword == "const" else _list(value))
+    elif keyword in ("dependencies", "dependentRequired"):
+        weight.visit += sum(20 + 30 * len(_list(names)) for names in _map(value).values())
+    elif keyword == "multipleOf":
+        weight.visit += 2000
+    elif keyword == "uniqueItems":
+        weight.unique = 100 if value is True else 0
+    elif keyword == "pattern":
+        weight.character = pattern_ns(value) if isinstance(value, str) else 0
+    else:
+        weight.visit += 200  # unevaluated…: it looks at what the others looked at once more
 
 
 def _options_ns(options: list[Any]) -> int:
@@ -238,9 +244,15 @@ def pattern_ns(pattern: str) -> int:
     return min(states, _MAX_CHARACTER_NS)
 
 
+def _schemas(value: object, *, named: bool) -> list[dict[str, Any]]:
+    """The schemas in the value of a keyword that holds one, a list or (`named`) a map of them."""
+    found: list[Any] = list(_map(value).values()) if named else (value if isinstance(value, list) else [value])
+    return [each for each in found if isinstance(each, dict)]
+
+
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def _map(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) else _NOTHING

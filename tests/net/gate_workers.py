@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import time
 
 import uvloop
 
@@ -59,6 +60,8 @@ def main() -> None:
             uvloop.run(serve(sock, gate, slot, lifeline))
             os._exit(0)
         pids.append(pid)
+    while gate.share().workers < workers:
+        time.sleep(0.005)
     print(json.dumps({"port": sock.getsockname()[1], "pids": pids}), flush=True)
     for line in sys.stdin:
         slot = int(line.split()[1])

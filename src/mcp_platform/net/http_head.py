@@ -182,7 +182,7 @@ def parse_head(head: bytes, limits: Http) -> Head:
     if mark and _QUERY.fullmatch(raw_query) is None:
         raise Fault(errors.HTTP_TARGET)
     headers = _read_fields(head)
-    return _judge(method.decode("ascii"), path, raw_query.decode("ascii"), headers, old=version == b"1.0")
+    return judge(method.decode("ascii"), path, raw_query.decode("ascii"), headers, old=version == b"1.0")
 
 
 def _read_fields(head: bytes) -> dict[str, str]:
@@ -201,7 +201,7 @@ def _read_fields(head: bytes) -> dict[str, str]:
     return fields.headers
 
 
-def _judge(method: str, path: str, query: str, headers: dict[str, str], *, old: bool) -> Head:
+def judge(method: str, path: str, query: str, headers: dict[str, str], *, old: bool) -> Head:
     """What only shows when all header fields are known."""
     coding = headers.get("transfer-encoding")
     length = headers.get("content-length", "0")
@@ -216,17 +216,9 @@ def _judge(method: str, path: str, query: str, headers: dict[str, str], *, old: 
     if expectation is not None and expectation.lower() != "100-continue":
         raise Fault(errors.HTTP_EXPECTATION)
     connection = headers.get("connection")
-    return Head(
-        method=method,
-        path=path,
-        query=query,
-        headers=headers,
-        length=int(length),
-        chunked=coding is not None,
-        keep_alive=not old if connection is None else _keeps(connection, old=old),
-        old=old,
-        expects=expectation is not None and not old,
-    )
+    keep_alive = not old if connection is None else _keeps(connection, old=old)
+    expects = expectation is not None and not old
+    return Head(method, path, query, headers, int(length), coding is not None, keep_alive, old, expects)
 
 
 @lru_cache(maxsize=256)

@@ -7,13 +7,14 @@ from mcp_platform.base.config.settings import Http
 from mcp_platform.base.errors import Fault
 from mcp_platform.net import errors
 from mcp_platform.net.http_body import ChunkedBody
-from mcp_platform.net.http_head import Head, HeadWalk, parse_head
+from mcp_platform.net.http_head import Head, HeadWalk
+from mcp_platform.net.http_memory import HeadMemory
 
 
 class RequestReader:
     """What one connection has received and not handled yet."""
 
-    __slots__ = ("_body", "_chunked", "_last_bytes", "_last_head", "_left", "_limits", "_scanned", "_walk", "buffer")
+    __slots__ = ("_body", "_chunked", "_left", "_limits", "_memory", "_scanned", "_walk", "buffer")
 
     def __init__(self, limits: Http) -> None:
         self.buffer = b""
@@ -21,8 +22,7 @@ class RequestReader:
         self._scanned = 0
         """Bytes of the buffer in which no end of a head can begin."""
         self._walk: HeadWalk | None = None
-        self._last_bytes = b""
-        self._last_head: Head | None = None
+        self._memory = HeadMemory(limits)
         self._left = 0
         """Bytes of the body still to come, by Content-Length."""
         self._body: bytearray | None = None
@@ -47,14 +47,7 @@ class RequestReader:
         self.buffer = buffer[end:]
         self._scanned = 0
         self._walk = None
-        if head_bytes == self._last_bytes and self._last_head is not None:
-            # A client that keeps its connection mostly sends the same head again; equal bytes have an equal meaning.
-            head = self._last_head
-        else:
-            head = parse_head(head_bytes, self._limits)
-            self._last_bytes = head_bytes
-            self._last_head = head
-        return head
+        return self._memory.read(head_bytes)
 
     def _look(self, buffer: bytes) -> None:
         if self._walk is None:
@@ -105,5 +98,6 @@ class RequestReader:
 
     def forget(self) -> None:
         """Let go of everything; nothing will be read any more."""
-        self.buffer = self._last_bytes = b""
-        self._body = self._chunked = self._walk = self._last_head = None
+        self.buffer = b""
+        self._body = self._chunked = self._walk = None
+        self._memory.forget()

@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ UNIT = ROOT / "packaging" / "systemd" / "mcp-platform.service"
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this machine")
 def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     there = tmp_path / UNIT.name
-    there.write_text(UNIT.read_text().replace("/opt/mcp-platform/bin/mcp-platform", sys.executable))
+    there.write_text(UNIT.read_text().replace("/opt/mcp-platform/bin/mcp-platform", "/usr/bin/env"))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(there)], capture_output=True, text=True, timeout=30, check=False
     )

@@ -140,12 +140,15 @@ class StandIn:
     def pid_of(self, role: str) -> int:
         """The process in the first place of a role, as the supervisor tells; waits while there is none."""
 
-        def pids() -> list[int]:
-            rows = self.status()["processes"]
-            return [row["pid"] for row in rows if row["role"] == role and row["pid"] is not None]
+        found: list[int] = []
 
-        self.wait_for(lambda: bool(pids()), f"a process for {role}")
-        return pids()[0]
+        def is_filled() -> bool:
+            rows = self.status()["processes"]
+            found[:] = [row["pid"] for row in rows if row["role"] == role and row["pid"] is not None]
+            return bool(found)
+
+        self.wait_for(is_filled, f"a process for {role}")
+        return found[0]
 
     def everybody(self) -> list[int]:
         """Every live process that carries our mark."""

@@ -1,6 +1,6 @@
 """Who calls: from the credential of a request to a principal, its agent and what it may do. Pure over the snapshot."""
 
-from dataclasses import dataclass
+import msgspec
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.apikeys import check as apikeys
@@ -12,8 +12,7 @@ from mcp_platform.snapshot.model import Snapshot
 _SCHEME = "bearer "
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Who calls, established for one request."""
 
     principal: PrincipalRow

@@ -1,6 +1,7 @@
 """What becomes of a server's questions to the client of one call, by the client's era."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 
@@ -9,6 +10,7 @@ from mcp_platform.features.upstreams.model import ToolRow
 from mcp_platform.gateway import input_required
 from mcp_platform.gateway.active import MAX_QUESTIONS, ActiveCall
 from mcp_platform.gateway.errors import QUESTIONS_TOO_MANY
+from mcp_platform.gateway.parking import digest_of
 from mcp_platform.gateway.world import World
 from mcp_platform.net.transports.model import Answer, Call, Link
 
@@ -19,19 +21,19 @@ _encode = msgspec.json.Encoder().encode
 class Questions:
     """Bound to one call."""
 
-    def __init__(self, world: World, session: bytes, tool: ToolRow, call: Call, digest: bytes) -> None:
+    def __init__(self, world: World, session: bytes, tool: ToolRow, call: Call, params: dict[str, Any]) -> None:
         self._world = world
         self._session = session
         self._tool = tool
         self._call = call
-        self._digest = digest
+        self._params = params
 
     def park(self, active: ActiveCall) -> None:
         """A modern client is answered `input_required`, and its call waits. Raises Fault(parked_calls_too_many). While
         the client thinks about earlier questions, later ones wait to be shown with its next request."""
         if active.outlet.answered:
             return
-        active.input_required(self._world.parking.park(active, self._digest))
+        active.input_required(self._world.parking.park(active, digest_of(self._params)))
 
     def send(self, active: ActiveCall, method: str, params: bytes, answer: "asyncio.Future[Answer]") -> None:
         """A legacy client is asked on the stream of its call."""
@@ -63,6 +65,6 @@ class Questions:
 
     def _sealed(self, active: ActiveCall, answer: Answer, inner: str | None) -> bytes:
         members = _members.decode(answer.result or b"{}")
-        state = self._world.parking.relay(active.identity, self._tool, self._digest, inner)
+        state = self._world.parking.relay(active.identity, self._tool, digest_of(self._params), inner)
         members["requestState"] = msgspec.Raw(_encode(state))
         return _encode(members)

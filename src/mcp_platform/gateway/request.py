@@ -1,7 +1,8 @@
 """One attributed request: who calls, what they sent, and what their client can do."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.outlet import Exchange, Outlet
@@ -10,8 +11,7 @@ from mcp_platform.wire.jsonrpc import Id, Message
 from mcp_platform.wire.modern import Meta
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """Everything that a method's code may look at."""
 
     world: World

@@ -12,7 +12,6 @@ from mcp_platform.gateway import answers
 from mcp_platform.gateway.active import CAPABILITY_OF, ActiveCall
 from mcp_platform.gateway.errors import TOOL_UNKNOWN
 from mcp_platform.gateway.outlet import Outlet
-from mcp_platform.gateway.parking import digest_of
 from mcp_platform.gateway.questions import Questions
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.resume import resume
@@ -23,6 +22,7 @@ from mcp_platform.wire.versions import input_errors_are_results
 _encode = msgspec.json.Encoder().encode
 _OURS = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState", "task"})
 """Members of params that we set or keep; every other one passes verbatim."""
+_ASKABLE = frozenset(CAPABILITY_OF.values())
 _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 
@@ -124,7 +124,7 @@ def _active(request: Request, tool: ToolRow, upstream: UpstreamRow, extra: dict[
         timeout_s=upstream.call_timeout_s,
         max_result_bytes=upstream.max_result_bytes,
     )
-    questions = Questions(request.world, request.session, tool, call, digest_of(request.params))
+    questions = Questions(request.world, request.session, tool, call, request.params)
     return ActiveCall(
         identity=request.identity,
         tool=tool,
@@ -139,7 +139,7 @@ def _active(request: Request, tool: ToolRow, upstream: UpstreamRow, extra: dict[
 
 
 def _may_be_asked(request: Request) -> bool:
-    return any(name in request.meta.capabilities for name in CAPABILITY_OF.values())
+    return not _ASKABLE.isdisjoint(request.meta.capabilities)
 
 
 def _gone(active: ActiveCall, outlet: Outlet, exchange: object) -> None:

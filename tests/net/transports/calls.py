@@ -1,0 +1,78 @@
+"""Calls, callers and credential sources for the tests of the transports."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from mcp_platform.base.errors import ErrorKind, Fault
+from mcp_platform.net.transports.model import Answer, Call, Caller, Credentials, Link, Target
+
+ELICITS = b'{"elicitation":{}}'
+
+
+@dataclass
+class Recorder:
+    """A client that remembers what it is told and answers every question the same way."""
+
+    answer: Answer = field(default_factory=lambda: Answer(result=b'{"action":"accept","content":{"colour":"red"}}'))
+    said: list[tuple[str, bytes]] = field(default_factory=list)
+    asked: list[tuple[str, bytes]] = field(default_factory=list)
+    before: Callable[[], Awaitable[None]] | None = None
+    """Awaited before each answer."""
+    withdrawn: int = 0
+
+    def notify(self, method: str, params: bytes) -> None:
+        self.said.append((method, params))
+
+    async def ask(self, method: str, params: bytes) -> Answer:
+        self.asked.append((method, params))
+        try:
+            if self.before is not None:
+                await self.before()
+        except asyncio.CancelledError:
+            self.withdrawn += 1
+            raise
+        return self.answer
+
+
+@dataclass
+class Source:
+    """Credentials as a broker would give them."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    asked: int = 0
+    forgotten: int = 0
+    kept: Credentials | None = None
+
+    async def credentials(self, target: Target, principal: str | None) -> Credentials:
+        if self.kept is None:
+            self.asked += 1
+            self.kept = Credentials(dict(self.headers))
+        return self.kept
+
+    def forget(self, target: Target, principal: str | None) -> None:
+        self.forgotten += 1
+        self.kept = None
+
+
+def tool(name: str, arguments: bytes = b"{}", **fields: object) -> Call:
+    """A tools/call."""
+    params = b'{"name":"%b","arguments":%b}' % (name.encode(), arguments)
+    return Call(method="tools/call", params=params, name=name, **fields)  # type: ignore[arg-type]
+
+
+async def refused(kind: ErrorKind, link: Link, call: Call, caller: Caller | None = None) -> Fault:
+    """The call must fail with `kind`, within bounds."""
+    with pytest.raises(Fault) as caught:
+        await asyncio.wait_for(link.call(call, caller or Recorder()), 20)
+    assert caught.value.kind is kind, caught.value
+    return caught.value
+
+
+async def result(link: Link, call: Call, caller: Caller | None = None) -> bytes:
+    """The call must succeed; its result."""
+    answer = await asyncio.wait_for(link.call(call, caller or Recorder()), 20)
+    assert answer.result is not None, answer
+    return answer.result

@@ -1,0 +1,138 @@
+"""MCP servers over HTTP that a test scripts message by message, on a real socket."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp_platform.base.config.settings import Upstreams
+from mcp_platform.net.client import HttpClient
+from mcp_platform.net.transports.http_link import HttpLink
+from mcp_platform.net.transports.model import Target
+from tests.net.raw_upstream import Visit, answer, upstream
+from tests.net.transports.calls import Source
+
+DISCOVERED = '{"supportedVersions":["2026-07-28"],"capabilities":{},"resultType":"complete"}'
+INITIALIZED = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"scripted","version":"1"}}'
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@dataclass
+class Asked:
+    """One HTTP request as the scripted server got it."""
+
+    verb: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    visit: Visit
+
+    @property
+    def method(self) -> str:
+        return str(self.body.get("method", ""))
+
+    async def result(self, result: str, extra: bytes = b"") -> None:
+        await self.json(f'{{"jsonrpc":"2.0","id":{self.body["id"]},"result":{result}}}', extra=extra)
+
+    async def error(self, code: int, status: bytes = b"200 OK", data: str = "{}") -> None:
+        error = f'{{"code":{code},"message":"no","data":{data}}}'
+        await self.json(f'{{"jsonrpc":"2.0","id":{self.body["id"]},"error":{error}}}', status)
+
+    async def json(self, body: str, status: bytes = b"200 OK", extra: bytes = b"") -> None:
+        await self.visit.send(answer(body.encode(), status=status, extra=extra))
+
+    async def stream(self, *messages: str, end: bool = True) -> None:
+        """An event stream with these messages."""
+        await self.visit.send(STREAM)
+        for message in messages:
+            await self.event(message)
+        if end:
+            await self.visit.send(b"0\r\n\r\n")
+
+    async def event(self, message: str) -> None:
+        data = f"event: message\ndata: {message}\n\n".encode()
+        await self.visit.send(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def response(self, result: str = '{"ok":true}') -> str:
+        return f'{{"jsonrpc":"2.0","id":{self.body["id"]},"result":{result}}}'
+
+
+Handler = Callable[[Asked], Awaitable[None]]
+
+
+@dataclass
+class Scripted:
+    """A running scripted server, and a link to it."""
+
+    link: HttpLink
+    client: HttpClient
+    source: Source
+    log: list[Asked] = field(default_factory=list)
+
+    def named(self, method: str) -> list[Asked]:
+        """The requests for one JSON-RPC method, or of one HTTP verb."""
+        return [asked for asked in self.log if method in (asked.method, asked.verb)]
+
+
+@asynccontextmanager
+async def scripted(
+    handler: Handler, *, interactive: bool = False, settings: Upstreams | None = None, source: Source | None = None
+) -> AsyncIterator[Scripted]:
+    """Serve with `handler`; whatever it does not answer stays unanswered."""
+
+    async def script(visit: Visit) -> None:
+        while request := await visit.request():
+            head, _, body = request.partition(b"\r\n\r\n")
+            first, *lines = head.decode().split("\r\n")
+            headers = dict(line.lower().split(": ", 1) for line in lines)
+            exact = dict((line.split(": ", 1)[0].lower(), line.split(": ", 1)[1]) for line in lines)
+            asked = Asked(first.split()[0], {**headers, **exact}, json.loads(body or b"{}"), visit)
+            running.log.append(asked)
+            await handler(asked)
+
+    async with upstream(script) as server:
+        target = Target("up_1", 1, "http", server.url, True, interactive)
+        client = HttpClient()
+        source = source or Source()
+        running = Scripted(HttpLink(target, client, source, settings or Upstreams()), client, source)
+        try:
+            yield running
+        finally:
+            await running.link.close()
+            await client.close()
+
+
+def modern(handler: Handler) -> Handler:
+    """A modern server whose calls `handler` answers."""
+
+    async def handle(asked: Asked) -> None:
+        if asked.method == "server/discover":
+            await asked.result(DISCOVERED)
+        else:
+            await handler(asked)
+
+    return handle
+
+
+def legacy(handler: Handler, session: str | None = "s-1") -> Handler:
+    """A legacy server whose calls and answers to questions `handler` sees."""
+
+    async def handle(asked: Asked) -> None:
+        if asked.verb == "DELETE":
+            await asked.visit.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        elif asked.method == "server/discover":
+            await asked.error(-32600, b"400 Bad Request")
+        elif asked.method == "initialize":
+            extra = b"" if session is None else f"mcp-session-id: {session}\r\n".encode()
+            await asked.result(INITIALIZED, extra)
+        elif "id" not in asked.body:
+            await asked.visit.send(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
+        else:
+            await handler(asked)
+
+    return handle
+
+
+async def fine(asked: Asked) -> None:
+    """Every call succeeds."""
+    await asked.result('{"ok":true}')

@@ -64,9 +64,7 @@ def list_roles(unit: Unit, params: NoParams, context: Context) -> Change:
 
 def create_role(unit: Unit, params: NewRole, context: Context) -> Change:
     if not is_role_name(params.name):
-        raise Fault(
-            INVALID, "A role's name is 1 to 64 of a-z, 0-9 and `_-.`, and begins with a letter or digit."
-        )
+        raise Fault(INVALID, "A role's name is 1 to 64 of a-z, 0-9 and `_-.`, and begins with a letter or digit.")
     if not params.rules or len(params.rules) > MAX_RULES or not all(map(is_rule, params.rules)):
         raise Fault(INVALID, "A role has 1 to 1000 rules of the form `server/tool`; either side may be `*` as a whole.")
     if role_exists(unit, params.name):

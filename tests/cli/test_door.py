@@ -148,7 +148,7 @@ def test_a_new_key_is_kept_in_a_closed_file_when_nobody_looks(made: Shell) -> No
         (["key", "list"], {"keys": []}, "key create"),
         (["server", "list"], {"servers": []}, "server add"),
         (["principal", "list"], {"principals": []}, "key create"),
-        (["server", "tools", "x"], {"tools": []}, "no tool"),
+        (["server", "tools", "x"], {"tools": []}, "No tool"),
     ],
 )
 def test_an_empty_list_says_what_to_do_next(

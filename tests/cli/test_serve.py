@@ -90,7 +90,7 @@ def test_a_second_platform_on_the_folder_is_refused_in_one_line(platform: Platfo
 
 def test_changes_through_a_running_platform(platform: Platform) -> None:
     made = platform.cli("key", "create", "--principal", "ana", "--expires-in", "1h")
-    assert made["published"]["taken"] == 2
+    assert made["published"]["workers"] == 2
     assert made["not_after"].endswith("Z")
     platform.cli("role", "create", "clock", "--allow", "time/*")
     platform.cli("role", "grant", "clock", "ana")

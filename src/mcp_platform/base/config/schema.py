@@ -173,7 +173,11 @@ def _read_type(hint: object) -> tuple[Kind, tuple[Rule, ...], bool]:
 @cache
 def documentation() -> dict[str, str]:
     """The docstring of each section (`gateway`) and of each setting (`gateway.port`), on one line."""
-    tree = ast.parse(inspect.getsource(settings_module))
+    try:
+        source = inspect.getsource(settings_module)
+    except OSError:
+        return {}  # installed without its sources: only comments and the reference need them
+    tree = ast.parse(source)
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     hints = get_type_hints(Settings)
     found: dict[str, str] = {}

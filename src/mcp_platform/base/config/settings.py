@@ -30,7 +30,8 @@ class Gateway:
     """The agents' surface."""
 
     host: Host = "127.0.0.1"
-    """Address to listen on: an IPv4 or IPv6 address, or a name that resolves to some."""
+    """Address to listen on: an IPv4 or IPv6 address, or a name that resolves to some. Loopback by default: keys travel
+    in the clear until something in front speaks TLS."""
     port: Port = 8080
     """TCP port; 0 lets the system choose."""
     public_url: Url | None = None
@@ -40,7 +41,7 @@ class Gateway:
     allowed_origins: tuple[BrowserOrigin, ...] = ()
     """Browser origins that may call, exact: scheme, host and port. None may by default."""
     workers: Annotated[int, Range(0, 256)] = 0
-    """Gateway processes. 0: one per core."""
+    """Gateway processes. 0: one per core that this process may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +67,22 @@ class Http:
     max_headers: Count = 100
     """Header lines in a request. Apache's and Go's default order of magnitude."""
     max_body_bytes: Bytes = 4194304
-    """Bytes of a request body."""
+    """Bytes of a request body. 4 MiB is what servers made with the official TypeScript SDK take at most."""
     header_timeout_s: Seconds = 10.0
-    """Seconds from the first byte of a request to the end of its headers."""
+    """Seconds from the first byte of a request to the end of its headers. The slowest line sends 32 KiB in less; who
+    takes longer holds a connection on purpose."""
     body_timeout_s: Seconds = 30.0
-    """Seconds from the end of the headers to the end of the body."""
+    """Seconds from the end of the headers to the end of the body: 4 MiB at 1.2 Mbit/s."""
     idle_timeout_s: Seconds = 75.0
-    """Seconds a kept-alive connection may be silent between requests."""
+    """Seconds a kept-alive connection may be silent between requests. As nginx: longer than proxies keep theirs idle
+    (60), so that they close first."""
     write_timeout_s: Seconds = 30.0
-    """Seconds a reader may take nothing of what is waiting for it."""
+    """Seconds a reader may take nothing of what is waiting for it; then its connection is cut."""
     max_connections: Count = 8192
-    """Open connections over all workers."""
+    """Open connections over all workers. Each costs a file descriptor and some KiB."""
     max_connections_per_address: Count = 1024
-    """Open connections from one IPv4 address or one IPv6 /64, over all workers."""
+    """Open connections from one IPv4 address or one IPv6 /64, over all workers: a whole office behind one address
+    fits, and one address alone cannot fill the platform. Behind a proxy, all come from its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +90,22 @@ class Upstreams:
     """Towards MCP servers."""
 
     connect_timeout_s: Seconds = 5.0
-    """Seconds to resolve, connect and finish TLS."""
+    """Seconds to resolve, connect and finish TLS. TCP repeats its first packet after 1 and 3 seconds: two may
+    get lost."""
     call_timeout_s: Seconds = 60.0
-    """Seconds a call may be silent before it is given up; a server may have its own."""
+    """Seconds a call may be silent before it is given up, as the official SDKs' clients do; a server may have its own
+    (`server add --call-timeout`)."""
     max_call_s: Seconds = 3600.0
-    """Seconds after which a call ends whatever its progress says."""
+    """Seconds after which a call ends whatever its progress says: nobody waits longer than an hour for an answer."""
     max_result_bytes: Bytes = 16777216
-    """Bytes of one answer."""
+    """Bytes of one answer. It is held in memory until it is checked: this times the calls under way must fit."""
     max_connections: Count = 256
-    """Connections of one worker to one upstream."""
+    """Connections of one worker to one upstream; further calls wait a while for one to become free."""
     start_timeout_s: Seconds = 30.0
-    """Seconds a stdio server may take from its start to its first answer."""
+    """Seconds a stdio server may take from its start to its first answer: `uvx` and `npx` fetch it
+    at the first start."""
     max_processes: Count = 64
-    """Stdio processes at once on this node."""
+    """Stdio processes at once on this node. Each takes some tens of megabytes."""
     process_idle_s: Seconds = 600.0
     """Seconds after which an unused process that belongs to one principal is stopped."""
     isolation: Isolation = "none"
@@ -107,7 +114,8 @@ class Upstreams:
     require_isolation: bool = False
     """True refuses to start any stdio server while isolation is `none`."""
     credential_cache_s: Annotated[float, Range(0, 86_400)] = 300.0
-    """Seconds a worker keeps an upstream's credentials in memory."""
+    """Seconds a worker keeps an upstream's credentials in memory. A change of the server takes effect at once
+    whatever stands here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +123,10 @@ class Snapshot:
     """How the gateway follows control."""
 
     heartbeat_s: Seconds = 1.0
-    """Seconds between signed heartbeats."""
+    """Seconds between signed heartbeats, which tell workers that what they know is still the newest."""
     max_silence_s: Seconds = 900.0
-    """Seconds the gateway serves on without a heartbeat, then it refuses."""
+    """Seconds the gateway serves on without a heartbeat, then it refuses. 15 minutes: long enough to repair control,
+    short enough that a worker that is cut off does not take revoked keys for a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +134,10 @@ class Calls:
     """Calls that wait for somebody."""
 
     max_parked_per_principal: Count = 16
-    """Calls of one principal that wait for an answer to a question of their server."""
+    """Calls of one principal that wait for an answer to a question of their server. Each holds memory and a place at
+    the upstream."""
     parked_ttl_s: Seconds = 300.0
-    """Seconds a parked call waits for its answer."""
+    """Seconds a parked call waits for its answer: a person has to read and decide."""
     session_ttl_s: Seconds = 86400.0
     """Seconds a legacy session id is good for after its last use was sealed."""
 
@@ -137,9 +147,10 @@ class Processes:
     """The platform's own processes."""
 
     drain_s: Annotated[float, Range(0, 3600)] = 20.0
-    """Seconds in-flight calls get to finish on SIGTERM."""
+    """Seconds in-flight calls get to finish on SIGTERM, then they are cut. Kubernetes kills after 30,
+    systemd after 90."""
     log_level: LogLevel = "info"
-    """debug, info, warning or error."""
+    """The least that is logged: debug, info, warning or error."""
 
 
 @dataclass(frozen=True, slots=True)

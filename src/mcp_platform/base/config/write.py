@@ -1,6 +1,7 @@
 """The first configuration file: the few settings that `init` was told, with comments for the reader."""
 
 import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def render(changes: Mapping[str, object]) -> str:
             continue
         lines.append(f"[{section}]")
         for name, value in own.items():
-            lines.append(f"# {documentation()[name]}")
+            lines += textwrap.wrap(documentation().get(name, ""), 110, initial_indent="# ", subsequent_indent="# ")
             lines.append(f"{known[name].key} = {_toml(value)}")
         lines.append("")
     return "\n".join(lines)

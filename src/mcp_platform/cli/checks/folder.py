@@ -10,7 +10,7 @@ from pathlib import Path
 from mcp_platform.base.errors import Fault
 from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
 from mcp_platform.cli.data_folder import check_private, has_platform
-from mcp_platform.supervisor.preflight import known_revisions
+from mcp_platform.store import revisions
 
 MAX_NAMED = 3
 """Names in one line; the rest are counted."""
@@ -76,14 +76,14 @@ def _schema(patient: Patient) -> Finding:
             connection.close()
     except sqlite3.Error as error:
         return fault("schema", f"the database cannot be read ({type(error).__name__})", "Restore it from a backup.")
-    known = known_revisions()
     version = str(row[0]) if row else "none"
-    if version not in known:
+    if version not in revisions.known():
         return fault(
             "schema", "the database was written by a newer version", "Run that version, or restore an older backup."
         )
-    if known and version != max(known):
-        return warning("schema", f"the database has schema {version}, older than {max(known)}", "`serve` brings it up.")
+    if version != revisions.newest():
+        says = f"the database has schema {version}, older than {revisions.newest()}"
+        return warning("schema", says, "`serve` brings it up.")
     return ok("schema", f"the database has schema {version}")
 
 

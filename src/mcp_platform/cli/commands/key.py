@@ -84,10 +84,11 @@ def create(
 
 
 @click.command("list", cls=Page, examples=["mcp-platform key list", "mcp-platform key list --json | jq '.keys[].id'"])
+@click.option("--principal", metavar="NAME", help="Only this principal's keys.")
 @with_session
-def list_keys(session: Session) -> None:
+def list_keys(session: Session, *, principal: str | None) -> None:
     """List API keys: never the keys themselves, only their ids."""
-    answer = session.ask("key.list")
+    answer = session.ask("key.list", principal=principal)
     session.out.result(answer)
     if session.out.as_json:
         return

@@ -22,7 +22,7 @@ MAX_SHOWN = 60
         "add": Entry("server", "add", "Connect to a server, list its tools and let agents use them."),
         "list": Entry("server", "list_servers", "List servers."),
         "remove": Entry("server", "remove", "Take a server away, its secrets too; its tools' names stay reserved."),
-        "tools": Entry("server", "tools", "List a server's tools and the names that agents see."),
+        "tools": Entry("server", "tools", "List tools and the names that agents see."),
         "test": Entry("server", "test", "Connect to a server and say how far it gets."),
     },
 )
@@ -148,8 +148,10 @@ def _skipped(answer: dict[str, Any]) -> list[dict[str, Any]]:
 def _print_tools(session: Session, shown: list[dict[str, Any]], skipped: list[dict[str, Any]]) -> None:
     if shown:
         session.out.line("")
-        rows = [[tool["name"], tool["exposed"], _short(tool.get("description"))] for tool in shown]
-        session.out.line(render(["tool", "agents see", "what the server says it does"], rows))
+        rows = [[tool.get("server"), tool["name"], tool["exposed"], _short(tool.get("description"))] for tool in shown]
+        heads = ["server", "tool", "agents see", "what the server says it does"]
+        first = 0 if any(row[0] for row in rows) else 1
+        session.out.line(render(heads[first:], [row[first:] for row in rows]))
     for tool in skipped:
         session.out.warning(f"tool {tool['name']!r} is not for agents: {tool.get('skipped')}")
 
@@ -191,18 +193,18 @@ def remove(session: Session, *, name: str) -> None:
     session.out.line(f"Removed server {name}.")
 
 
-@click.command(cls=Page, examples=["mcp-platform server tools time"])
-@click.argument("name")
+@click.command(cls=Page, examples=["mcp-platform server tools", "mcp-platform server tools time"])
+@click.argument("name", required=False)
 @with_session
-def tools(session: Session, *, name: str) -> None:
-    """List the tools of the server NAME and the names that agents see."""
+def tools(session: Session, *, name: str | None) -> None:
+    """List the tools of the server NAME, or of all, and the names that agents see."""
     answer = session.ask("server.tools", name=name)
     session.out.result(answer)
     if session.out.as_json:
         return
     shown = _tools(answer)
     if not shown:
-        session.out.line(f"Server {name} has no tool that agents can see.")
+        session.out.line("No tool that agents can see. Add a server: mcp-platform server add --help")
     _print_tools(session, shown, _skipped(answer))
 
 

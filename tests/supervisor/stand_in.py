@@ -21,6 +21,7 @@ from typing import Any
 
 from mcp_platform.base.folder import DataFolder, make_private
 from mcp_platform.features.vault.keys import KeyRing
+from mcp_platform.store import revisions
 
 PROGRAM = Path(__file__).parent / "stand_in_platform.py"
 NOBODY = 65534
@@ -64,6 +65,7 @@ class StandIn:
         KeyRing.create(self.data, str(kek), time.time())
         with contextlib.closing(sqlite3.connect(self.data.database)) as connection:
             connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+            connection.execute("INSERT INTO alembic_version VALUES (?)", [revisions.newest()])
             connection.commit()
         ports = {"gateway": {"port": 0, "workers": 2}, "console": {"port": 0}, "vault": {"kek_file": str(kek)}}
         for topic, values in self.settings.items():

@@ -297,7 +297,7 @@ def test_a_second_platform_on_the_folder_is_refused(platform: StandIn) -> None:
 
 def test_a_newer_schema_is_refused_before_anything_starts(platform: StandIn) -> None:
     with closing(sqlite3.connect(platform.data.database)) as connection:
-        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
     platform.start()
     assert platform.said()["code"] == "schema_newer"

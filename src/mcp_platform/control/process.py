@@ -21,13 +21,18 @@ from mcp_platform.control.feed import FeedServer
 from mcp_platform.control.probe import Probe
 from mcp_platform.control.publish import Publisher
 from mcp_platform.control.registry import ACTIONS
-from mcp_platform.control.start import look_up_access, publish_at_start, setup_judge, start_setup_link
+from mcp_platform.control.start import (
+    look_up_access,
+    publish_at_start,
+    require_newest_schema,
+    setup_judge,
+    start_setup_link,
+)
 from mcp_platform.features.cors.check import HostRule
 from mcp_platform.features.vault.keys import KeyRing
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.net.server import HttpServer
 from mcp_platform.net.transports.host_link import HostConnection
-from mcp_platform.store import migrate
 from mcp_platform.store.engine import open_sqlite
 from mcp_platform.store.unit import Store
 
@@ -79,7 +84,7 @@ async def _start(inherited: Inherited) -> _Control:
     assert door_sock is not None, "the supervisor hands control its sockets"
     ring = KeyRing.open(data, settings.vault.kek_file)
     store = Store(open_sqlite(data.database))
-    migrate.upgrade(store.engine)
+    require_newest_schema(store)
     publisher = Publisher(data, ring.platform_id, ring.snapshot_private, settings)
     host = HostConnection(
         data.run / "host.sock",

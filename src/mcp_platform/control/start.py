@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import select
+from sqlalchemy import column, select, table
 
-from mcp_platform.base.errors import ErrorKind
+from mcp_platform.base import clock
+from mcp_platform.base.errors import ErrorKind, Fault
 from mcp_platform.control.entry import SYSTEM
 from mcp_platform.control.execute import Executor
 from mcp_platform.control.publish import Draft, Publisher
@@ -14,10 +15,20 @@ from mcp_platform.features.identity.errors import SETUP_LINK_INVALID
 from mcp_platform.features.identity.tables import SETUP_LINKS
 from mcp_platform.features.upstreams.tables import UPSTREAMS, Access, open_access
 from mcp_platform.features.vault.keys import KeyRing
-from mcp_platform.store import revision
+from mcp_platform.store import revision, revisions
 from mcp_platform.store.action import Touched
+from mcp_platform.store.errors import SCHEMA_OLDER
 from mcp_platform.store.tag import Tag
-from mcp_platform.store.unit import Unit
+from mcp_platform.store.unit import Store, Unit
+
+
+def require_newest_schema(store: Store) -> None:
+    """Raises Fault(schema_older). The supervisor has migrated already: this finds a program that was replaced by
+    another version while it ran."""
+    with store.unit(clock.now()) as unit:
+        found = unit.connection.execute(select(column("version_num")).select_from(table("alembic_version"))).scalar()
+    if found != revisions.newest():
+        raise Fault(SCHEMA_OLDER)
 
 
 def next_draft(unit: Unit, publisher: Publisher) -> Draft:

@@ -7,7 +7,7 @@ from mcp_platform.features.apikeys.tables import count_keys
 from mcp_platform.features.audit.tables import AUDIT_LOG
 from mcp_platform.features.identity.tables import PRINCIPALS
 from mcp_platform.features.upstreams.tables import UPSTREAM_TOOLS, UPSTREAMS
-from mcp_platform.store import migrate, revision
+from mcp_platform.store import revision, revisions
 from mcp_platform.store.action import Action, Change, Context
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
@@ -29,7 +29,7 @@ def read_status(unit: Unit, params: NoParams, context: Context) -> Change:
         result={
             "platform_id": revision.platform_id(unit),
             "revision": revision.lock(unit),
-            "schema": migrate.head(),
+            "schema": revisions.newest(),
             "keys": count_keys(unit),
             "tools": unit.connection.execute(approved).scalar_one(),
             **counts,

@@ -3,17 +3,16 @@
 import os
 import resource
 import stat
-from pathlib import Path
 
 from mcp_platform.base import log
 from mcp_platform.base.config import Settings
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder, make_private
+from mcp_platform.store import revisions
 from mcp_platform.store.errors import SCHEMA_NEWER
 from mcp_platform.supervisor.errors import DATA_FOLDER_UNUSABLE, NOT_INITIALISED
 
 _log = log.Log("supervisor")
-_MIGRATIONS = Path(__file__).parent.parent / "store" / "migrations" / "versions"
 
 _SPARE_DESCRIPTORS = 4096
 """Beside one for every connection: upstream connections, pipes of stdio servers, journal segments."""
@@ -31,14 +30,9 @@ def check_folder(data: DataFolder) -> None:
         make_private(folder)
 
 
-def known_revisions() -> set[str]:
-    """The schema revisions that this version has migrations for: the first word of each file's name."""
-    return {file.stem.partition("_")[0] for file in _MIGRATIONS.glob("[0-9]*.py")}
-
-
 def check_schema(revision: str) -> None:
-    """Refuse a folder that a newer version has written. An older one is brought up by control."""
-    if revision and revision not in known_revisions():
+    """Refuse a folder that a newer version has written."""
+    if revision and revision not in revisions.known():
         raise Fault(SCHEMA_NEWER, data={"schema": revision})
 
 

@@ -13,6 +13,7 @@ from mcp_platform.base.folder import DataFolder
 from mcp_platform.base.lock import FolderLock
 from mcp_platform.net.gate import Gate
 from mcp_platform.net.inherit import Inherited
+from mcp_platform.store import revisions
 from mcp_platform.supervisor import kernel, preflight, sockets, status
 from mcp_platform.supervisor.containment import Containment
 from mcp_platform.supervisor.cores import usable_cores
@@ -25,6 +26,7 @@ from mcp_platform.supervisor.sockets import Ports
 from mcp_platform.supervisor.terminal import Terminal
 from mcp_platform.supervisor.watch import SIGNALS, Supervisor
 
+_log = log.Log("supervisor")
 _LOCK_WAIT_S = 2.0
 """Seconds that the processes of a platform that was killed get to be gone."""
 
@@ -62,7 +64,11 @@ def _serve(
     roles: Sequence[Role],
     containment: Containment,
 ) -> int:
-    preflight.check_schema(ask("mcp_platform.supervisor.schema:read", data, settings).decode())
+    found = ask("mcp_platform.supervisor.schema:read", data, settings).decode()
+    preflight.check_schema(found)
+    if found != revisions.newest():
+        now = ask("mcp_platform.control.upgrade:run", data, settings).decode()
+        _log.info("schema_upgraded", before=found, now=now)
     secret = ask("mcp_platform.supervisor.worker_secret:read", data, settings)
     preflight.raise_descriptor_limit(settings)
     workers = settings.gateway.workers or usable_cores()

@@ -71,3 +71,14 @@ def test_memory_is_bounded_whatever_the_heads() -> None:
         memory.read(b"GET /%d HTTP/1.1\r\nHost: a\r\nX: %d\r\n\r\n" % (number, number))
         held = sum(map(len, memory._fields)) + sum(map(len, memory._starts))
         assert held <= _MAX_BYTES
+
+
+def test_known_lines_together_still_meet_the_ceilings() -> None:
+    memory = HeadMemory(LIMITS)
+    start = b"GET /a HTTP/1.1\r\nHost: a\r\n"
+    large = [b"X: " + b"a" * 120 + b"\r\n", b"Y: " + b"a" * 120 + b"\r\n"]
+    many = [b"H%d: a\r\n" % number for number in range(8)]
+    for field in large + many:
+        memory.read(start + field + b"\r\n")
+    for fields in (large, many):
+        assert read(memory.read, start + b"".join(fields) + b"\r\n") == "http_headers_too_large"

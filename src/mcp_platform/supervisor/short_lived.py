@@ -6,6 +6,7 @@ Every process is forked from the supervisor: a key or a library that it held onc
 import importlib
 import json
 import os
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -29,11 +30,23 @@ def ask(entry: str, data: DataFolder, settings: Settings) -> bytearray:
 
     Raises the Fault that the function raised, or Fault(internal_error) when it answered nothing.
     """
+
+    def question() -> bytes:
+        module, _, name = entry.partition(":")
+        function: Question = getattr(importlib.import_module(module), name)
+        return function(data, settings)
+
+    return apart(question)
+
+
+def apart(question: Callable[[], bytes]) -> bytearray:
+    """What `question()` answers in a child of its own. Raises as `ask` does."""
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
 
     def answer() -> NoReturn:
         os.close(read_end)
-        os.write(write_end, _answer(entry, data, settings))
+        os.write(write_end, _answer(question))
+        sys.stdout.flush()
         os._exit(0)
 
     pid = fork_plain(answer)
@@ -54,15 +67,16 @@ def ask(entry: str, data: DataFolder, settings: Settings) -> bytearray:
     return buffer
 
 
-def _answer(entry: str, data: DataFolder, settings: Settings) -> bytes:
+def _answer(question: Callable[[], bytes]) -> bytes:
     try:
-        module, _, name = entry.partition(":")
-        question: Question = getattr(importlib.import_module(module), name)
-        return _ANSWER + question(data, settings)
+        answer = question()
+        assert len(answer) < _MAX_ANSWER_BYTES, "an answer is a few bytes"
+        return _ANSWER + answer
     except Fault as fault:
         told = {"code": fault.kind.code, "text": fault.text, "data": fault.data}
     except Exception as error:  # the root of a process: the log has the cause, the asker a fault
-        _log.error("question_failed", exc=error, question=entry)
+        log.setup("short-lived")
+        _log.error("question_failed", exc=error)
         told = {"code": INTERNAL.code, "text": INTERNAL.text, "data": {}}
     return _FAULT + json.dumps(told, default=str).encode()
 

@@ -140,6 +140,15 @@ def test_a_taken_port_is_one_clear_line(made: Shell, option: str) -> None:
     assert "another program uses it" in done.err
 
 
+def test_a_first_run_whose_start_fails_still_prints_its_key_and_only_one_object(shell: Shell) -> None:
+    """The key exists nowhere else: it must not be lost because a port is taken."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = shell.run("serve", "--json", "--port", str(taken.getsockname()[1]))
+    assert done.status == 78
+    assert done.json()["api_key"].startswith("mcpp_")
+    assert done.err.count("\n") == 1
+
+
 def test_an_address_that_is_not_ours_is_one_clear_line(made: Shell) -> None:
     done = made.run("serve", "--host", "192.0.2.1")
     assert done.status == 78

@@ -2,7 +2,6 @@
 demand; what nobody expected leaves its traceback in a 0600 file under an error id.
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -13,7 +12,7 @@ import click
 from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.ids import random_text
 from mcp_platform.cli.exit_codes import ExitCode, of
-from mcp_platform.cli.output import printable
+from mcp_platform.cli.output import object_is_printed, print_object, printable
 
 
 def report_fault(fault: Fault, *, as_json: bool) -> int:
@@ -69,8 +68,7 @@ def _keep(error_id: str, trace: str) -> str:
 
 
 def _say(code: str, text: str, data: dict[str, object], exit_code: ExitCode, *, as_json: bool) -> None:
-    if as_json:
-        error = {"code": code, "text": text, "data": data, "exit_code": int(exit_code)}
-        print(json.dumps({"error": error}, ensure_ascii=False, default=str), flush=True)
+    if as_json and not object_is_printed():
+        print_object({"error": {"code": code, "text": text, "data": data, "exit_code": int(exit_code)}})
     else:
         print(f"Error: {printable(text)}", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ class Output:
     def result(self, answer: Mapping[str, object]) -> None:
         """The one object of --json; nothing for people."""
         if self.as_json:
-            print(json.dumps(answer, ensure_ascii=False, default=str), flush=True)
+            print_object(answer)
 
     def line(self, text: str = "") -> None:
         """A line of the answer, for people."""
@@ -36,6 +36,21 @@ class Output:
     def warning(self, text: str) -> None:
         """Said even with --quiet."""
         print(f"Warning: {printable(text)}", file=sys.stderr, flush=True)
+
+
+_printed: list[Mapping[str, object]] = []
+
+
+def print_object(answer: Mapping[str, object]) -> None:
+    """The one object of this run."""
+    assert not _printed, "--json promises exactly one object"
+    _printed.append(answer)
+    print(json.dumps(answer, ensure_ascii=False, default=str), flush=True)
+
+
+def object_is_printed() -> bool:
+    """True where the object is out already: what goes wrong after it can only go to stderr."""
+    return bool(_printed)
 
 
 def printable(text: str) -> str:

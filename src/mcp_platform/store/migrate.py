@@ -3,6 +3,7 @@
 A database whose revision this version does not know is refused, never guessed at.
 """
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from mcp_platform.base.errors import Fault
 from mcp_platform.store.errors import SCHEMA_NEWER, SCHEMA_OLDER
 
+logging.getLogger("alembic").setLevel(logging.WARNING)  # at `info` it tells of its own parts, eleven lines a start
 _FOLDER = Path(__file__).parent / "migrations"
 EMPTY = "base"
 """The name of the revision before the first."""

@@ -23,9 +23,9 @@ def test_the_lock_outlives_its_taker_while_a_child_holds_it(tmp_path: Path) -> N
     """A new platform must not start while a process of a killed one still writes."""
     held = FolderLock.take(tmp_path / "lock")
     read_end, write_end = os.pipe()
-    child = os.posix_spawn("/bin/sh", ["sh", "-c", f"read line <&{read_end}"], {}, file_actions=[
+    child = os.posix_spawn("/bin/sh", ["sh", "-c", "read line"], {}, file_actions=[
+        (os.POSIX_SPAWN_DUP2, read_end, 0),
         (os.POSIX_SPAWN_DUP2, held._handle, 9),
-        (os.POSIX_SPAWN_DUP2, read_end, read_end),
     ])  # fmt: skip
     try:
         held.release()

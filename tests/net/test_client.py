@@ -22,7 +22,7 @@ OK = answer(b'{"ok":true}')
 
 @asynccontextmanager
 async def client(**options: object) -> AsyncIterator[HttpClient]:
-    made = HttpClient(**options)  # type: ignore[arg-type]
+    made = HttpClient(**options)
     try:
         yield made
     finally:

@@ -83,7 +83,7 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from([SECRET + "key", *PERSON["properties"]]), inner, max_size=4)
-    ),  # type: ignore[misc]
+    ),
     max_leaves=8,
 )
 

@@ -60,7 +60,7 @@ class Source:
 def tool(name: str, arguments: bytes = b"{}", **fields: object) -> Call:
     """A tools/call."""
     params = b'{"name":"%b","arguments":%b}' % (name.encode(), arguments)
-    return Call(method="tools/call", params=params, name=name, **fields)  # type: ignore[arg-type]
+    return Call(method="tools/call", params=params, name=name, **fields)
 
 
 async def refused(kind: ErrorKind, link: Link, call: Call, caller: Caller | None = None) -> Fault:

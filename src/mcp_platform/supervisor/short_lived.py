@@ -3,6 +3,7 @@
 Every process is forked from the supervisor: a key or a library that it held once would stand in all of them.
 """
 
+import dataclasses
 import importlib
 import json
 import os
@@ -12,7 +13,7 @@ from typing import NoReturn
 
 from mcp_platform.base import log
 from mcp_platform.base.config import Settings
-from mcp_platform.base.errors import CONFIGURATION, INTERNAL, Fault, catalogue
+from mcp_platform.base.errors import INTERNAL, ErrorKind, Fault, catalogue
 from mcp_platform.base.folder import DataFolder
 from mcp_platform.supervisor.containment import fork_plain
 
@@ -73,17 +74,17 @@ def _answer(question: Callable[[], bytes]) -> bytes:
         assert len(answer) < _MAX_ANSWER_BYTES, "an answer is a few bytes"
         return _ANSWER + answer
     except Fault as fault:
-        told = {"code": fault.kind.code, "text": fault.text, "data": fault.data}
+        told = fault
     except Exception as error:  # the root of a process: the log has the cause, the asker a fault
         log.setup("short-lived")
         _log.error("question_failed", exc=error)
-        told = {"code": INTERNAL.code, "text": INTERNAL.text, "data": {}}
-    return _FAULT + json.dumps(told, default=str).encode()
+        told = Fault(INTERNAL)
+    fields = {"kind": dataclasses.asdict(told.kind), "detail": told.detail, "data": told.data}
+    return _FAULT + json.dumps(fields, default=str).encode()
 
 
 def _fault(told: bytes) -> Fault:
-    """The fault again; of a kind that only the child has imported it keeps the text."""
+    """The fault again; its kind may be one that only the child has imported."""
     fields = json.loads(told)
-    return Fault(
-        catalogue().get(fields["code"], CONFIGURATION), fields["text"], {**fields["data"], "code": fields["code"]}
-    )
+    kind = catalogue().get(fields["kind"]["code"]) or ErrorKind(**fields["kind"])
+    return Fault(kind, fields["detail"], fields["data"])

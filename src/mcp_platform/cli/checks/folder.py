@@ -10,6 +10,7 @@ from pathlib import Path
 from mcp_platform.base.errors import Fault
 from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
 from mcp_platform.cli.data_folder import check_private, has_platform
+from mcp_platform.features.vault.model import is_ours_alone
 from mcp_platform.store import revisions
 
 MAX_NAMED = 3
@@ -101,7 +102,7 @@ def _key_encryption_key(patient: Patient) -> Iterator[Finding]:
             "Restore it, or name it with the setting vault.kek_file.",
         )
         return
-    if stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid != os.geteuid():
+    if not is_ours_alone(path, stat.S_IMODE(status.st_mode), status.st_uid, os.geteuid()):
         yield fault("kek", f"the key-encryption key {path} is not yours alone", f"Run: chmod 600 {path}")
     elif path.resolve().is_relative_to(patient.data.root.resolve()):
         yield fault(

@@ -17,6 +17,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder, make_private, write_private
 from mcp_platform.features.vault.check import KEY_BYTES, seal, unseal
 from mcp_platform.features.vault.errors import KEK_UNUSABLE, KEYS_EXIST, KEYS_MISSING
+from mcp_platform.features.vault.model import is_ours_alone
 
 WORKER_SECRET_BYTES = 64
 """Bytes: 32 for the MAC of API keys, 32 to seal ids."""
@@ -129,10 +130,10 @@ def _make_kek(path: Path) -> bytes:
 def _read_kek(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
+            found = os.fstat(stream.fileno())
             kek = stream.read(KEY_BYTES + 1)
     except OSError as error:
         raise Fault(KEK_UNUSABLE) from error
-    if len(kek) != KEY_BYTES or stat.S_IMODE(mode) & 0o077:
+    if len(kek) != KEY_BYTES or not is_ours_alone(path, stat.S_IMODE(found.st_mode), found.st_uid, os.geteuid()):
         raise Fault(KEK_UNUSABLE)
     return kek

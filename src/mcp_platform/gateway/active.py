@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from mcp_platform.base.errors import Fault
+from mcp_platform.base import ids
+from mcp_platform.base.errors import INTERNAL, Fault
+from mcp_platform.base.log import Log
 from mcp_platform.features.upstreams.model import ToolRow
 from mcp_platform.gateway import answers, input_required
 from mcp_platform.gateway.errors import PARKED_GONE, QUESTIONS_TOO_MANY
@@ -20,6 +22,7 @@ from mcp_platform.net.transports.model import Answer, Call, Link
 from mcp_platform.wire import jsonrpc
 from mcp_platform.wire.versions import SERVER_INFO_KEY
 
+log = Log(__name__)
 MAX_QUESTIONS = 32
 """Questions of a server within one call: what no person answers patiently, a loop does."""
 CAPABILITY_OF = {
@@ -117,6 +120,10 @@ class ActiveCall:
             if self.task is not None:
                 self.task.uncancel()
             self.outlet.fail(self.cut)
+        except Exception as error:  # the root of a parked call's task, whose request has long been answered
+            error_id = ids.random_text(12)
+            log.error("call_failed", exc=error, error_id=error_id)
+            self.outlet.fail(Fault(INTERNAL), error_id)
         finally:
             self.settle()
 

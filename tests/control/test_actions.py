@@ -41,7 +41,7 @@ async def test_a_new_key_works_and_a_revoked_one_is_gone(tmp_path: Path) -> None
         with here.store.unit(1.0) as unit:
             assert made["id"] not in {row.id for row in keys(unit, 0, ALL)}
         listed = await here.ask("key.list", principal="ana")
-        assert [(row["id"], row["state"]) for row in listed["keys"]] == [(made["id"], "revoked")]  # type: ignore[attr-defined]
+        assert [(row["id"], row["state"]) for row in listed["keys"]] == [(made["id"], "revoked")]
         assert key not in str(listed)
         await refused(here, NOT_FOUND, "key.revoke", id="000000000000")
 
@@ -70,7 +70,7 @@ async def test_a_role_is_made_granted_revoked_and_deleted(tmp_path: Path) -> Non
         assert here.watched.touched[-1].principals
         assert (await here.ask("role.grant", name="reader", principal="owner"))["changed"] is False
         await refused(here, ROLE_IN_USE, "role.delete", name="reader")
-        roles = {role["name"]: role for role in (await here.ask("role.list"))["roles"]}  # type: ignore[attr-defined]
+        roles = {role["name"]: role for role in (await here.ask("role.list"))["roles"]}
         assert roles["reader"]["holders"] == ["owner"]
         assert roles["member"]["built_in"] is True
         await here.ask("role.revoke", name="reader", principal="owner")
@@ -90,14 +90,14 @@ async def test_a_principal_is_disabled_and_enabled(tmp_path: Path) -> None:
             assert [row.disabled for row in rbac.principals(unit)] == [True]
         await here.ask("principal.enable", name="owner")
         listed = (await here.ask("principal.list"))["principals"]
-        assert [row["disabled"] for row in listed] == [False]  # type: ignore[attr-defined]
+        assert [row["disabled"] for row in listed] == [False]
         await refused(here, PRINCIPAL_UNKNOWN, "principal.disable", name="nobody")
 
 
 async def test_a_server_is_looked_at_added_and_its_secrets_sealed(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         made = await here.ask("server.add", name="git", command=["git-mcp", "--x"], env={"T": "s"}, cwd="/srv")
-        assert [(tool["name"], tool["exposed"]) for tool in made["tools"]] == [("echo", "echo")]  # type: ignore[attr-defined]
+        assert [(tool["name"], tool["exposed"]) for tool in made["tools"]] == [("echo", "echo")]
         assert made["isolation"] == "none"
         assert made["warnings"]
         assert here.reach.asked[0].argv == ("git-mcp", "--x")
@@ -112,7 +112,7 @@ async def test_a_server_is_looked_at_added_and_its_secrets_sealed(tmp_path: Path
         assert (tool.definition, tool.input_schema) == (ECHO, b'{"type":"object"}')
         listed = (await here.ask("server.list"))["servers"]
         assert "--x" not in str(listed)
-        assert [(each["name"], each["tools"]) for each in listed] == [("git", 1)]  # type: ignore[attr-defined]
+        assert [(each["name"], each["tools"]) for each in listed] == [("git", 1)]
 
 
 async def test_a_swapped_secret_is_refused(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ async def test_names_stay_with_the_tool_that_had_them_first(tmp_path: Path) -> N
 
         async def add(name: str) -> list[str]:
             made = await here.ask("server.add", name=name, url="http://a/")
-            return [tool["exposed"] for tool in made["tools"]]  # type: ignore[attr-defined]
+            return [tool["exposed"] for tool in made["tools"]]
 
         assert await add("one") == ["echo"]
         assert await add("two") == ["two.echo"]
@@ -169,12 +169,12 @@ async def test_tools_that_cannot_be_shown_are_told_with_the_reason(tmp_path: Pat
             b'{"title":"nameless"}',
         )
         made = await here.ask("server.add", name="git", url="http://a/")
-        assert [tool["name"] for tool in made["tools"]] == ["echo"]  # type: ignore[attr-defined]
-        assert {tool["name"] for tool in made["skipped"]} == {"has space", "no schema", "broken", "twice"}  # type: ignore[attr-defined]
-        assert all(tool["skipped"] for tool in made["skipped"])  # type: ignore[attr-defined]
+        assert [tool["name"] for tool in made["tools"]] == ["echo"]
+        assert {tool["name"] for tool in made["skipped"]} == {"has space", "no schema", "broken", "twice"}
+        assert all(tool["skipped"] for tool in made["skipped"])
         assert made["unreadable_count"] == 1
         listed = (await here.ask("server.tools", name="git"))["tools"]
-        assert len(listed) == 5  # type: ignore[arg-type]
+        assert len(listed) == 5
 
 
 async def test_a_server_that_cannot_be_reached_is_not_added(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ async def test_a_change_is_audited_counted_and_published_before_it_is_answered(t
             "workers": 0,
             "taken": 0,
             "ms": answer["published"]["ms"],
-        }  # type: ignore[index]
+        }
         assert log(here) == [("keys:key:create", "ok", None)]
         assert here.watched.touched[-1].keys == {answer["id"]}
 

@@ -42,7 +42,7 @@ def test_what_is_missing_is_noticed() -> None:
     class Loose(msgspec.Struct):
         secret: str
 
-    bad = Action(name="Bad", permission="no", audit="no", params=Loose, run=print, summary="")  # type: ignore[arg-type]
+    bad = Action(name="Bad", permission="no", audit="no", params=Loose, run=print, summary="")
     assert len(faults(bad)) == 8 - bool(Loose.__doc__)
 
 

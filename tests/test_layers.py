@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "mcp_platform"
-DATA_PLANE = ("gateway", "snapshot", "upstream_host", "net")
+DATA_PLANE = ("gateway", "journal", "snapshot", "upstream_host", "net")
 PURE = {"model", "check", "errors"}
 """What the data plane may import of a feature."""
 
@@ -24,6 +24,8 @@ PLANTS = [
     ("layers", "gateway/planted.py", "import mcp_platform.upstream_host"),
     ("layers", "control/planted.py", "import mcp_platform.gateway"),
     ("layers", "snapshot/planted.py", "import mcp_platform.gateway"),
+    ("layers", "journal/planted.py", "import mcp_platform.snapshot"),
+    ("layers", "snapshot/planted.py", "import mcp_platform.journal"),
     ("layers", "features/identity/planted.py", "import mcp_platform.snapshot"),
     ("layers", "supervisor/planted.py", "def late() -> None:\n    import mcp_platform.cli"),
     ("layers", "planted/__init__.py", ""),
@@ -32,6 +34,7 @@ PLANTS = [
     ("tiers", "features/planted/__init__.py", ""),
     ("rooms", "features/identity/model.py", "import mcp_platform.features.identity.tables"),
     ("no-sql-in-data-plane", "gateway/planted.py", "import sqlalchemy.orm"),
+    ("no-sql-in-data-plane", "journal/planted.py", "import mcp_platform.store"),
     ("no-sql-in-data-plane", "features/rbac/check.py", "import sqlalchemy"),
     ("no-sql-in-data-plane", "upstream_host/planted.py", "import mcp_platform.features.identity.tables"),
     ("no-sql-above", "cli/planted.py", "import sqlalchemy"),

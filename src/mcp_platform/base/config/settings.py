@@ -22,6 +22,8 @@ Authority = Annotated[str, AuthorityForm()]
 BrowserOrigin = Annotated[str, OriginForm()]
 FilePath = Annotated[str, PathForm()]
 Isolation = Annotated[str, Choice(("none",))]
+Durability = Annotated[str, Choice(("strict", "group", "relaxed"))]
+ContentPolicy = Annotated[str, Choice(("none", "hashed", "redacted", "full"))]
 LogLevel = Annotated[str, Choice(("debug", "info", "warning", "error"))]
 
 
@@ -163,6 +165,36 @@ class Vault:
 
 
 @dataclass(frozen=True, slots=True)
+class Journal:
+    """The record of every call, refusal and change."""
+
+    durability: Durability = "group"
+    """When a call may go on. `strict`: its intent is on the disk before any tool not marked read-only is called, its
+    outcome before the answer is released. `group`: the intent outlives a killed process, the outcome is on the disk.
+    `relaxed`: both outlive a killed process. Warning: this allows a power cut to take the last 100 ms of records."""
+    content: ContentPolicy = "hashed"
+    """What is recorded of arguments and results: `none`; `hashed` (recognisable with the subject's key); `redacted`
+    (encrypted with it, secrets taken out); `full` (encrypted with it). Warning: `full` allows whoever holds the
+    platform's keys to read all that passes."""
+    segment_bytes: Annotated[int, Range(65536, 1 << 30)] = 67108864
+    """Bytes after which a segment is sealed and compressed."""
+    segment_age_s: Annotated[float, Range(1, 86_400)] = 3600.0
+    """Seconds after which a segment is sealed whatever its size."""
+    reserve_bytes: Annotated[int, Range(65536, 1 << 30)] = 4194304
+    """Bytes each process keeps filled ahead on the disk, so that a full disk still takes the outcomes of calls under
+    way."""
+    stall_s: Annotated[float, Range(0.1, 60)] = 2.0
+    """Seconds the disk may take for one sync; longer, and calls are refused until it is back."""
+    retention_bytes: Annotated[int, Range(1 << 20, 1 << 50)] = 68719476736
+    """Bytes of sealed segments that are kept (64 GiB); beyond them the oldest are removed, and a signed record says
+    so."""
+    retention_days: Annotated[float, Range(0.01, 36_500)] = 365.0
+    """Days sealed segments are kept."""
+    checkpoint_s: Annotated[float, Range(0.05, 60)] = 1.0
+    """Seconds between two signed checkpoints over all that was written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration of one platform."""
 
@@ -174,3 +206,4 @@ class Settings:
     calls: Calls = field(default_factory=Calls)
     processes: Processes = field(default_factory=Processes)
     vault: Vault = field(default_factory=Vault)
+    journal: Journal = field(default_factory=Journal)

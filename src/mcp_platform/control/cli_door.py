@@ -92,7 +92,9 @@ async def _read(reader: asyncio.StreamReader) -> _Request:
         async with asyncio.timeout(REQUEST_TIMEOUT_S):
             line = await reader.readuntil(b"\n")
         return msgspec.json.decode(line, type=_Request)
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, msgspec.MsgspecError, TimeoutError) as error:
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError) as error:
+        raise Fault(REQUEST_MALFORMED) from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise Fault(REQUEST_MALFORMED) from error
 
 

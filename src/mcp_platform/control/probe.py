@@ -7,6 +7,7 @@ import msgspec
 
 from mcp_platform.base import ids
 from mcp_platform.base.config import Settings
+from mcp_platform.control import key_sets
 from mcp_platform.control.broker import Broker
 from mcp_platform.features.upstreams.check import Found, ServerSpec
 from mcp_platform.features.upstreams.tables import Access
@@ -52,6 +53,10 @@ class Probe:
             return await self._over_http(spec, target)
         return await self._over_stdio(spec, target)
 
+    async def fetch_keys(self, url: str, authority: str | None) -> bytes:
+        """Raises Fault(issuer_keys_unreachable)."""
+        return await key_sets.fetch(url, authority, self._settings.connect_timeout_s)
+
     async def _over_http(self, spec: ServerSpec, target: Target) -> Found:
         client = HttpClient(max_connections=4, connect_timeout_s=self._settings.connect_timeout_s)
         link = HttpLink(target, client, _Own(dict(spec.headers)), self._settings)
@@ -80,7 +85,7 @@ class Probe:
 
 def _claimed(server_info: bytes) -> dict[str, object]:
     """Name and version as the server claims them, cut; empty where it claims nothing that is text."""
-    with contextlib.suppress(msgspec.MsgspecError):
+    with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
         claimed = msgspec.json.decode(server_info, type=dict[str, Any])
         return {key: claimed[key][:100] for key in ("name", "version") if isinstance(claimed.get(key), str)}
     return {}

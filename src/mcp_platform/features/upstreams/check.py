@@ -185,7 +185,7 @@ def description_of(definition: bytes) -> str:
     """A tool's description; empty where it has none that is text."""
     try:
         return msgspec.json.decode(definition, type=_Described).description
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return ""
 
 

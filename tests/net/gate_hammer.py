@@ -2,15 +2,16 @@
 
 import json
 import os
+import time
 
 from mcp_platform.net.gate import Entry, Gate
 
 WORKERS = 4
-TRIES = 3000
+TRIES = 6000
 
 
 def main() -> None:
-    gate = Gate.make(WORKERS, max_connections=100_000, max_per_address=1000)
+    gate = Gate.make(WORKERS, max_connections=8192, max_per_address=8000)
     go, started = os.pipe()
     results, result = os.pipe()
     for slot in range(WORKERS):
@@ -21,6 +22,8 @@ def main() -> None:
             inside = sum(gate.enter("192.0.2.1") is Entry.OPEN for _ in range(TRIES))
             os.write(result, b"%d\n" % inside)
             os._exit(0)
+    while gate.share().workers < WORKERS:
+        time.sleep(0.005)
     os.close(started)
     for _ in range(WORKERS):
         os.wait()

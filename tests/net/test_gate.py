@@ -104,7 +104,7 @@ async def test_four_processes_at_once_admit_exactly_the_ceiling() -> None:
     )
     output, _ = await asyncio.wait_for(process.communicate(), 20)
     said = json.loads(output)
-    assert sum(said["inside"]) == said["held"] == said["total"] == 1000
+    assert sum(said["inside"]) == said["held"] == said["total"] == 8000
 
 
 def test_a_worker_that_died_in_the_middle_of_a_change_leaves_a_sound_table(gate: Gate) -> None:

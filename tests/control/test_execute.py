@@ -180,6 +180,31 @@ async def test_a_caller_that_goes_away_does_not_tear_a_change(tmp_path: Path) ->
         assert ("ana" in names) == bool(here.watched.revisions)
 
 
+async def test_a_look_that_is_given_up_is_audited(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.reach.waits = asyncio.Event()
+        asking = asyncio.create_task(here.ask("server.add", name="git", url="http://a/"))
+        async with asyncio.timeout(5):
+            await here.reach.began.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await here.executor.close()
+        assert log(here) == [("upstreams:server:add", "failed", "cancelled")]
+
+
+async def test_a_read_does_not_wait_for_a_publish(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.watched.waits = asyncio.Event()
+        changing = asyncio.create_task(here.ask("key.create", principal="ana"))
+        async with asyncio.timeout(5):
+            await here.watched.began.wait()
+            listed = await here.ask("key.list", principal="ana")
+        assert len(listed["keys"]) == 1  # type: ignore[arg-type]
+        here.watched.waits.set()
+        await changing
+
+
 async def test_many_changes_at_once_come_out_in_one_order(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         before, _ = state(here)

@@ -1,5 +1,6 @@
 """A control without its process: a real folder, real keys, a real database, a real publisher, and servers in memory."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,9 +33,14 @@ class MemoryReach:
         self.tools: dict[str, tuple[bytes, ...]] = {}
         self.asked: list[ServerSpec] = []
         self.fails: Exception | None = None
+        self.began = asyncio.Event()
+        self.waits: asyncio.Event | None = None
 
     async def probe(self, spec: ServerSpec) -> Found:
         self.asked.append(spec)
+        self.began.set()
+        if self.waits is not None:
+            await self.waits.wait()
         if self.fails is not None:
             raise self.fails
         return Found("legacy", self.tools.get(spec.name, (ECHO,)), {"name": "memory"})
@@ -48,6 +54,8 @@ class Watched:
         self.touched: list[Touched] = []
         self.revisions: list[int] = []
         self.refuses: Exception | None = None
+        self.began = asyncio.Event()
+        self.waits: asyncio.Event | None = None
 
     def build(self, unit: Unit, touched: Touched, revision: int, /) -> Draft:
         if self.refuses is not None:
@@ -57,6 +65,9 @@ class Watched:
 
     async def publish(self, draft: Draft) -> dict[str, object]:
         self.revisions.append(draft.manifest.revision)
+        self.began.set()
+        if self.waits is not None:
+            await self.waits.wait()
         return await self.publisher.publish(draft)
 
 

@@ -4,9 +4,9 @@ What cannot be audited or published does not happen. Refusals are audited too, i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -21,7 +21,7 @@ from mcp_platform.features.rbac.errors import FORBIDDEN
 from mcp_platform.features.upstreams.check import Reach
 from mcp_platform.features.vault.keys import KeyRing
 from mcp_platform.store import revision
-from mcp_platform.store.action import Action, Actor, Change, Context, Secrets, Touched
+from mcp_platform.store.action import Action, Actor, Context, Secrets, Touched
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Store, Unit
 
@@ -42,8 +42,23 @@ class Publishes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    change: Change
+    answer: dict[str, object] = field(repr=False)
     draft: Any
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One request on its way."""
+
+    action: Action
+    actor: Actor
+    params: msgspec.Struct | None = field(default=None, repr=False)
+    """None until they are decoded."""
+    recorded: str = "{}"
+    """What the audit log keeps of them."""
+
+    def failed(self, outcome: str, code: str) -> Event:
+        return Event(self.actor.id, self.action.audit, outcome, error=code, params=self.recorded)
 
 
 class Executor:
@@ -66,7 +81,7 @@ class Executor:
         self._actions = actions
         self._thread = ThreadPoolExecutor(1, "store")
         self._turn = asyncio.Lock()
-        self._changing: set[asyncio.Task[dict[str, object]]] = set()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self.observe: Callable[[], Mapping[str, object]] = dict
         """Asked on the loop before each action; whoever knows the workers puts its answer here."""
 
@@ -78,58 +93,71 @@ class Executor:
         if action is None or (action.internal and actor.kind != "system"):
             await self._audit(Event(actor.id, Tag.PLATFORM_REQUEST_UNKNOWN, "refused", error=ACTION_UNKNOWN.code))
             raise Fault(ACTION_UNKNOWN)
-        recorded = "{}"
+        asked = _Asked(action, actor)
+        context = await self._or_audited(asked, self._prepare(asked, params, progress))
+        # It runs to its end, and is published, even if the caller goes away.
+        return await asyncio.shield(self._own(self._or_audited(asked, self._change(asked, context))))
+
+    def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._let_go)
+        return task
+
+    def _let_go(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to the caller, if there still is one, and audited
+
+    async def _or_audited(self, asked: _Asked, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` gives; where it gives nothing, the audit log says so. Raises Fault."""
         try:
-            given = decode(action, params)
-            recorded = recordable(action, given)
-            if action.permission not in actor.permissions:
-                raise Fault(FORBIDDEN)
-            context = await self._prepare(action, given, actor, progress)
-            changing = asyncio.get_running_loop().create_task(self._change(action, given, context, recorded))
-            self._changing.add(changing)  # it runs to its end, and is published, even if the caller goes away
-            changing.add_done_callback(self._changing.discard)
-            return await asyncio.shield(changing)
+            return await work
         except Fault as fault:
-            outcome = "refused" if fault.kind.whose == "caller" else "failed"
-            await self._audit(Event(actor.id, action.audit, outcome, error=fault.kind.code, params=recorded))
+            await self._audit(asked.failed("refused" if fault.kind.whose == "caller" else "failed", fault.kind.code))
+            raise
+        except asyncio.CancelledError:
+            self._own(self._audit(asked.failed("failed", "cancelled")))
             raise
         except Exception as error:  # the root of an action: whatever it is, it is logged, audited and told safely
-            _log.error("action_failed", exc=error, action=action.name)
-            await self._audit(Event(actor.id, action.audit, "failed", error=INTERNAL.code, params=recorded))
+            _log.error("action_failed", exc=error, action=asked.action.name)
+            await self._audit(asked.failed("failed", INTERNAL.code))
             raise Fault(INTERNAL) from error
 
-    async def _prepare(
-        self, action: Action, params: msgspec.Struct, actor: Actor, progress: Progress | None
-    ) -> Context:
-        """Ask the database, then the world outside, before the transaction that changes things."""
+    async def _prepare(self, asked: _Asked, params: object, progress: Progress | None) -> Context:
+        """Decode and judge; then ask the database and the world outside, before the transaction that changes things."""
+        action, actor = asked.action, asked.actor
+        given = asked.params = decode(action, params)
+        asked.recorded = recordable(action, given)
+        if action.permission not in actor.permissions:
+            raise Fault(FORBIDDEN)
         context = Context(actor=actor, secrets=self._secrets, settings=self._settings, observed=self.observe())
         gather = action.gather
         if gather is None:
             return context
-        gathered = await self.read(lambda unit: gather(unit, params, context))
+        gathered = await self.read(lambda unit: gather(unit, given, context))
         if action.look is None:
             return replace(context, found=gathered)
         if progress is not None:
             progress(action.looking, 0, 1)
         return replace(context, found=await action.look(gathered, self._reach))
 
-    async def _change(
-        self, action: Action, params: msgspec.Struct, context: Context, recorded: str
-    ) -> dict[str, object]:
-        async with self._turn:
-            done = await self._in_thread(lambda: self._transact(action, params, context, recorded))
-            answer = {**done.change.result, **done.change.secret}
-            if not action.reads:
-                answer["published"] = await self._publish(done.draft)
-        return answer
+    async def _change(self, asked: _Asked, context: Context) -> dict[str, object]:
+        if asked.action.reads:
+            return (await self._in_thread(lambda: self._transact(asked, context))).answer
+        async with self._turn:  # revisions are published in the order in which they were committed
+            done = await self._in_thread(lambda: self._transact(asked, context))
+            return {**done.answer, "published": await self._publish(done.draft)}
 
-    def _transact(self, action: Action, params: msgspec.Struct, context: Context, recorded: str) -> _Done:
+    def _transact(self, asked: _Asked, context: Context) -> _Done:
+        action = asked.action
         with self._store.unit(clock.now()) as unit:
-            change = action.run(unit, params, context)
+            change = action.run(unit, asked.params, context)
             number = revision.lock(unit) if action.reads else revision.bump(unit)
-            append(unit, Event(context.actor.id, action.audit, "ok", target=change.target, params=recorded))
+            done = Event(asked.actor.id, action.audit, "ok", target=change.target, params=asked.recorded)
+            append(unit, done)
             draft = None if action.reads else self._publisher.build(unit, change.touched, number)
-        return _Done(change, draft)
+        return _Done({**change.result, **change.secret}, draft)
 
     async def _publish(self, draft: Any) -> dict[str, object]:  # noqa: ANN401  # the publisher's own
         """The change is committed: what goes wrong here is told, and mended by the next publish or start."""
@@ -165,8 +193,8 @@ class Executor:
 
     async def close(self) -> None:
         """Let changes under way end, then let go of the thread. The store is its owner's."""
-        if self._changing:
-            await asyncio.wait(set(self._changing))
+        while self._under_way:
+            await asyncio.wait(set(self._under_way))
         self._thread.shutdown(wait=True)
 
 

@@ -104,7 +104,7 @@ async def test_every_answer_has_the_strict_headers_and_no_cookie(
     tmp_path: Path, target: str, how: dict[str, str], expected: int
 ) -> None:
     async with console(tmp_path) as (_, port):
-        status, lines, _ = await ask(port, target, **how)  # type: ignore[arg-type]
+        status, lines, _ = await ask(port, target, **how)
         assert status == expected
         for line in (
             "content-security-policy: default-src 'none'",

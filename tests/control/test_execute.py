@@ -200,7 +200,7 @@ async def test_a_read_does_not_wait_for_a_publish(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             await here.watched.began.wait()
             listed = await here.ask("key.list", principal="ana")
-        assert len(listed["keys"]) == 1  # type: ignore[arg-type]
+        assert len(listed["keys"]) == 1
         here.watched.waits.set()
         await changing
 

@@ -32,9 +32,9 @@ def run(data: DataFolder, action: str, **params: object) -> dict[str, object]:
 
 
 def test_changes_are_on_the_shelf_for_the_next_start(data: DataFolder) -> None:
-    assert run(data, "key.create", principal="ana")["published"]["revision"] == 2  # type: ignore[index]
+    assert run(data, "key.create", principal="ana")["published"]["revision"] == 2
     made = run(data, "key.create", principal="bob")
-    assert made["published"]["workers"] == 0  # type: ignore[index]
+    assert made["published"]["workers"] == 0
     signed = Shelf(data.snapshot).read_manifest()
     assert signed is not None
     public = (data.keys / "snapshot.pub").read_bytes()
@@ -45,7 +45,7 @@ def test_changes_are_on_the_shelf_for_the_next_start(data: DataFolder) -> None:
 def test_the_actor_is_whoever_runs_the_command(data: DataFolder) -> None:
     made = run(data, "key.create", principal="ana")
     listed = run(data, "key.list")["keys"]
-    assert {row["id"]: row["created_by"] for row in listed}[made["id"]] == f"local:{os.getuid()}"  # type: ignore[attr-defined]
+    assert {row["id"]: row["created_by"] for row in listed}[made["id"]] == f"local:{os.getuid()}"
 
 
 def test_a_folder_that_a_platform_uses_is_left_alone(data: DataFolder) -> None:
@@ -54,7 +54,7 @@ def test_a_folder_that_a_platform_uses_is_left_alone(data: DataFolder) -> None:
         run(data, "key.list")
     assert caught.value.kind is DATA_FOLDER_IN_USE
     lock.release()
-    assert len(run(data, "key.list")["keys"]) == 1  # type: ignore[arg-type]
+    assert len(run(data, "key.list")["keys"]) == 1
 
 
 def test_a_server_that_is_a_command_needs_the_platform(data: DataFolder) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import inspect, select, text
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.apikeys.tables import API_KEYS
 from mcp_platform.features.audit.tables import AUDIT_LOG
+from mcp_platform.features.jwt.tables import ISSUERS
 from mcp_platform.features.upstreams.tables import UPSTREAMS
 from mcp_platform.store import migrate
 from mcp_platform.store.engine import open_sqlite
@@ -19,7 +20,7 @@ from tests.store.databases import add_many_keys, opened
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_declares(tmp_path: Path) -> None:
-    assert {API_KEYS, AUDIT_LOG, UPSTREAMS} <= set(metadata.sorted_tables)
+    assert {API_KEYS, AUDIT_LOG, ISSUERS, UPSTREAMS} <= set(metadata.sorted_tables)
     with opened(tmp_path / "a.db") as store, store.engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -89,4 +90,5 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 def test_every_migration_can_be_told_by_its_file_name() -> None:
     """The supervisor reads which schemas we know from the names, without loading SQL."""
     folder = Path(migrate.__file__).parent / "migrations" / "versions"
-    assert {file.stem.partition("_")[0] for file in folder.glob("[0-9]*.py")} == {migrate.head()}
+    named = {file.stem.partition("_")[0] for file in folder.glob("[0-9]*.py")}
+    assert named == {script.revision for script in migrate._scripts().walk_revisions()}

@@ -69,7 +69,7 @@ class Child:
             child._kill_group()
             child._collect()
             raise
-        _log.info("server_started", server=server, pid=child.pid)
+        _log.info("server_started", server=server, child=child.pid)
         return child
 
     async def _connect(self, launch: Launch, max_line_bytes: int) -> None:
@@ -78,8 +78,6 @@ class Child:
         assert process.stdin is not None, "spawn makes three pipes"
         assert process.stdout is not None, "spawn makes three pipes"
         assert process.stderr is not None, "spawn makes three pipes"
-        self._pidfd = os.pidfd_open(self.pid)
-        loop.add_reader(self._pidfd, self._collect)
         lines = LineSplitter(max_line_bytes)
         errors = StderrLog(self._server, list(launch.env.values()))
 
@@ -87,11 +85,16 @@ class Child:
             for line in lines.feed(data):
                 self._on_line(line)
 
-        stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
-        self._stdin = stdin
+        self._stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
+        self._transports.append(self._stdin)
         stdout, _ = await loop.connect_read_pipe(lambda: _Reader(out, self._stdout_end), process.stdout)
+        self._transports.append(stdout)
         stderr, _ = await loop.connect_read_pipe(lambda: _Reader(errors.feed, errors.close), process.stderr)
-        self._transports = [stdin, stdout, stderr]
+        self._transports.append(stderr)
+        # Last, so that a process that ended at once is not taken apart while its pipes are being put together: closing
+        # a pipe that the loop already holds would abort the whole host.
+        self._pidfd = os.pidfd_open(self.pid)
+        loop.add_reader(self._pidfd, self._collect)
 
     def write(self, line: bytes) -> None:
         """Send one message. Raises Fault(upstream_lost, upstream_busy)."""
@@ -132,7 +135,7 @@ class Child:
         if self.ended.is_set():
             return
         self.ended.set()
-        _log.info("server_ended", server=self._server, pid=self.pid, status=status)
+        _log.info("server_ended", server=self._server, child=self.pid, status=status)
         # What it wrote last may still be in the pipe; the pipe ends when it was read, unless a stranger holds it open.
         if self._stdout_ended:
             self._finish()
@@ -150,8 +153,9 @@ class Child:
         self._finished = True
         for transport in self._transports:
             transport.close()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None and not self._transports:
+        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+        for pipe in pipes[len(self._transports) :]:
+            if pipe is not None:
                 pipe.close()
         self._on_end()
 

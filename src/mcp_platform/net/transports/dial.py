@@ -5,6 +5,7 @@ It carries messages and says when they can no longer be answered; what they mean
 
 import asyncio
 import os
+import select
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -37,23 +38,32 @@ class Dialer(Generic[T]):
         self._reading: asyncio.Task[None] | None = None
         self._opening: asyncio.Lock = asyncio.Lock()
         self._closed = False
+        self._poll = select.poll()
 
     async def stream(self, timeout_s: float) -> FrameStream[T]:
         """The open connection; waits up to `timeout_s` for a peer that is being restarted.
 
         Raises Fault(link_closed).
         """
-        if self._stream is not None and not self._stream.closing:
+        if self._stream is not None and self._is_open(self._stream):
             return self._stream
         try:
             async with asyncio.timeout(timeout_s), self._opening:
-                while self._stream is None or self._stream.closing:
+                while self._stream is None or not self._is_open(self._stream):
                     await self._open()
         except TimeoutError:
             raise Fault(LINK_CLOSED) from None
         return self._stream
 
+    def _is_open(self, stream: FrameStream[T]) -> bool:
+        """Whether the other process still listens; the kernel knows of its death before our loop reads the end."""
+        gone = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+        return not stream.closing and not any(event & gone for _, event in self._poll.poll(0))
+
     async def _open(self) -> None:
+        previous, self._stream = self._stream, None
+        if previous is not None:
+            previous.close()
         if self._closed:
             raise Fault(LINK_CLOSED)
         try:
@@ -66,6 +76,8 @@ class Dialer(Generic[T]):
             _log.error("socket_has_a_stranger", path=str(self._path))
             raise Fault(LINK_CLOSED)
         sock.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(sock.fileno(), select.POLLRDHUP)
         reader, writer = await asyncio.open_unix_connection(sock=sock)
         self._stream = FrameStream(reader, writer, self._receives)
         self._reading = asyncio.get_running_loop().create_task(self._read(self._stream), name=f"read {self._path.name}")

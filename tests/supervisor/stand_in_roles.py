@@ -127,6 +127,7 @@ ROLES = (
         warm=True,
         slots=True,
         drains=True,
+        surface="gateway",
         topics=frozenset({"http", "processes"}),
     ),
 )

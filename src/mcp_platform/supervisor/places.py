@@ -47,6 +47,7 @@ class Place:
         return self.delay_s or 0.0
 
     def ask_to_end(self, within_s: float) -> None:
+        """SIGTERM now, SIGKILL when the time is up; see drain.kill_late."""
         if self.pid is not None and self.kill_at is None:
             self.kill_at = time.monotonic() + within_s
             self.send(signal.SIGTERM)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from mcp_platform.base import log
+from mcp_platform.base.config import Settings
 from mcp_platform.base.config.addresses import authority
 from mcp_platform.supervisor import notify
 from mcp_platform.supervisor.places import Place
@@ -16,8 +17,6 @@ _ASK_EVERY_S = 0.05
 _ASK_SLOWLY_S = 1.0
 _SLOW_START_S = 15.0
 """Seconds after which a start that is not ready is told to the log once, and asked after less often."""
-_SETTLE_S = 5.0
-"""Seconds that a reload waits for a new process to serve before it goes on with the next."""
 
 _log = log.Log("supervisor")
 
@@ -38,8 +37,8 @@ def is_ready(host: str, address: str, port: int) -> bool:
 class Readiness:
     """Asks until the answer is yes, then tells systemd and the command line, once."""
 
-    def __init__(self, host: str, ports: Ports, on_ready: Callable[[Ports], None] | None) -> None:
-        self._host = host
+    def __init__(self, settings: Settings, ports: Ports, on_ready: Callable[[Ports], None] | None) -> None:
+        self._settings = settings
         self._ports = ports
         self._on_ready = on_ready
         self._began = time.monotonic()
@@ -55,7 +54,7 @@ class Readiness:
         now = time.monotonic()
         if self.due is None or now < self.due:
             return
-        if all_alive and self._is_ready():
+        if all_alive and self._answers("gateway"):
             self.due = None
             _log.info("platform_ready", after_s=round(time.monotonic() - self._began, 3))
             notify.ready()
@@ -69,9 +68,13 @@ class Readiness:
         self.due = time.monotonic() + (_ASK_SLOWLY_S if slow else _ASK_EVERY_S)
 
     def settled(self, place: Place) -> bool:
-        """Whether the process that newly fills `place` serves, or had its time to."""
-        lived_s = time.monotonic() - place.started
-        return place.pid is not None and (lived_s > _SETTLE_S or (lived_s > _PATIENCE_S and self._is_ready()))
+        """Whether the process that newly fills `place` serves. With several workers any of them may answer: a new one
+        gets a moment, and what it does not take yet waits in its socket."""
+        if place.pid is None or time.monotonic() - place.started < _PATIENCE_S:
+            return False
+        return place.role.surface is None or self._answers(place.role.surface)
 
-    def _is_ready(self) -> bool:
-        return is_ready(self._host, self._ports.gateway_addresses[0], self._ports.gateway)
+    def _answers(self, surface: str) -> bool:
+        if surface == "console":
+            return is_ready(self._settings.console.host, self._ports.console_addresses[0], self._ports.console)
+        return is_ready(self._settings.gateway.host, self._ports.gateway_addresses[0], self._ports.gateway)

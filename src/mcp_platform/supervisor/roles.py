@@ -22,6 +22,8 @@ class Role:
     """Whether it starts programs that are not ours, which must never outlive it."""
     drains: bool = False
     """Whether processes.drain_s is its time to end; the others get a few seconds."""
+    surface: str | None = None
+    """The surface (gateway, console) on which GET /readyz says that it serves."""
     topics: frozenset[str] = frozenset()
     """Topics of the settings that it reads: it is replaced when a reload changes one of them."""
 
@@ -30,6 +32,7 @@ CONTROL = Role(
     name="control",
     entry="mcp_platform.control.process:run",
     keeps=frozenset({"console", "control", "feed", "broker"}),
+    surface="console",
     topics=frozenset({"gateway", "console", "http", "upstreams", "snapshot", "processes", "vault"}),
 )
 UPSTREAM_HOST = Role(
@@ -49,6 +52,7 @@ WORKER = Role(
     warm=True,
     slots=True,
     drains=True,
+    surface="gateway",
     topics=frozenset({"gateway", "http", "upstreams", "snapshot", "calls", "processes"}),
 )
 

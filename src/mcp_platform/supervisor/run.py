@@ -84,7 +84,7 @@ def _serve(
     if containment is Containment.SUBREAPER:
         kernel.adopt_orphans()
     places = [Place(role, slot) for role in roles for slot in (range(workers) if role.slots else [None])]
-    readiness = Readiness(settings.gateway.host, ports, on_ready)
+    readiness = Readiness(settings, ports, on_ready)
     supervisor = Supervisor(world, places, containment, write_end, readiness, Terminal(), gate.forget, reload)
     try:
         return supervisor.run()

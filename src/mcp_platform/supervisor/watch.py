@@ -135,9 +135,16 @@ class Supervisor:
     def _go_on_rolling(self) -> None:
         if self._roll is None:
             return
-        if not self._roll.step(
-            lambda place: place.ask_to_end(seconds_to_end(place.role, self.world.settings)), self.readiness.settled
-        ):
-            self._roll = None
-            notify.ready()
+        if not self._roll.step(self._ask_to_end, self.readiness.settled):
             _log.info("reloaded")
+        elif self._roll.is_stuck and self._roll.current is not None:
+            _log.error("reload_stopped", at=self._roll.current.name)
+        else:
+            return
+        self._roll = None
+        notify.ready()
+
+    def _ask_to_end(self, place: Place) -> float:
+        within_s = seconds_to_end(place.role, self.world.settings)
+        place.ask_to_end(within_s)
+        return within_s

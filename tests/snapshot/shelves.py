@@ -52,6 +52,7 @@ class Builder:
             principals=[self.put([PrincipalRow("prn_a", "ana", "person", "default", ("member",))])],
             roles=self.put([MEMBER]),
             upstreams=self.put([upstream]),
+            issuers=self.put([]),
             tools={"srv_a": [self.put(list(tools[at : at + 64])) for at in range(0, len(tools), 64)]},
         )
 

@@ -98,6 +98,11 @@ def _resolve(value: str, what: str) -> str:
     return value
 
 
+def text_of(path: str, what: str) -> str:
+    """The text of a file; `-` is stdin."""
+    return _read(path, what)
+
+
 def _lines(path: str) -> list[tuple[int, str]]:
     """The lines that are neither empty nor a comment, with their numbers."""
     text = _read(path, "file")

@@ -12,7 +12,7 @@ from mcp_platform.base.log import Log
 from mcp_platform.control.entry import actor_of
 from mcp_platform.features.upstreams.tables import Access
 from mcp_platform.net.frames import FrameStream
-from mcp_platform.net.transports.broker_wire import CREDENTIALS, LAUNCH, BrokerReply, BrokerRequest, LaunchWire
+from mcp_platform.net.transports.broker_wire import CREDENTIALS, LAUNCH, RENEW, BrokerReply, BrokerRequest, LaunchWire
 
 _log = Log("control.broker")
 MAX_UNDER_WAY = 256
@@ -27,6 +27,8 @@ class Broker:
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
+        self.renew: Callable[[str], Awaitable[bool]] | None = None
+        """Fetches an issuer's keys anew; set by whoever can, once it can."""
         self._trials: dict[str, tuple[str, Access]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -71,6 +73,8 @@ class Broker:
             stream.send(reply)
 
     async def _reply(self, request: BrokerRequest) -> BrokerReply:
+        if request.kind == RENEW:
+            return BrokerReply(id=request.id, ok=self.renew is not None and await self.renew(request.upstream))
         known = self._trials.get(request.upstream) or await self._lookup(request.upstream, request.version)
         if known is None:
             text = "This MCP server was removed or changed; try again with the newest list of tools."

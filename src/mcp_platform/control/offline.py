@@ -96,3 +96,6 @@ class _WebOnly:
         if spec.transport != "http":
             raise Fault(PLATFORM_STOPPED)
         return await self._probe.probe(spec)
+
+    async def fetch_keys(self, url: str, authority: str | None) -> bytes:
+        return await self._probe.fetch_keys(url, authority)

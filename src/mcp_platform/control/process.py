@@ -21,6 +21,7 @@ from mcp_platform.control.feed import FeedServer
 from mcp_platform.control.probe import Probe
 from mcp_platform.control.publish import Publisher
 from mcp_platform.control.registry import ACTIONS
+from mcp_platform.control.rotation import Rotation
 from mcp_platform.control.start import (
     look_up_access,
     publish_at_start,
@@ -56,6 +57,7 @@ class _Control:
     servers: list[asyncio.Server]
     console: HttpServer
     beating: asyncio.Task[None]
+    rotating: asyncio.Task[None]
 
 
 async def _serve(inherited: Inherited) -> None:
@@ -108,8 +110,11 @@ async def _start(inherited: Inherited) -> _Control:
     ]
     for sock in inherited.console:
         console.listen(sock)
+    rotation = Rotation(executor, settings.upstreams.connect_timeout_s)
+    broker.renew = rotation.asked
     beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
-    return _Control(store, executor, host, servers, console, beating)
+    rotating = asyncio.get_running_loop().create_task(rotation.run(), name="rotation")
+    return _Control(store, executor, host, servers, console, beating, rotating)
 
 
 async def _stop(control: _Control, drain_s: float) -> None:
@@ -118,10 +123,15 @@ async def _stop(control: _Control, drain_s: float) -> None:
     for server in control.servers:
         server.close()
     await control.console.drain(drain_s)
+    await _end(control.rotating)  # before the executor that it asks
     await control.executor.close()
-    control.beating.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Fault):
-        await control.beating
+    await _end(control.beating)
     await control.host.close()
     control.store.close()
     _log.info("control_ended", took_ms=round((clock.monotonic() - began) * 1000))
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Fault):
+        await task

@@ -17,6 +17,7 @@ from mcp_platform.base.config import Settings
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder
 from mcp_platform.features.apikeys import tables as apikeys
+from mcp_platform.features.jwt import tables as jwt
 from mcp_platform.features.rbac import tables as rbac
 from mcp_platform.features.upstreams import tables as upstreams
 from mcp_platform.snapshot.codec import encode_rows, hash_of, open_manifest, sign_manifest
@@ -120,6 +121,7 @@ class Publisher:
                 upstream: kept if kept is not None else [put(chunk) for chunk in chunks]
                 for upstream, (kept, chunks) in all_tools.items()
             },
+            issuers=put(list(jwt.issuers(unit))) if now is None or touched.issuers else now.issuers,
         )
         return Draft(manifest, shards)
 
@@ -202,7 +204,7 @@ def _chunked_tools(
 
 def _addresses(manifest: Manifest) -> set[bytes]:
     tools = [address for shards in manifest.tools.values() for address in shards]
-    return {*manifest.keys, *manifest.principals, manifest.roles, manifest.upstreams, *tools}
+    return {*manifest.keys, *manifest.principals, manifest.roles, manifest.upstreams, manifest.issuers, *tools}
 
 
 def _power_of_two(least: int) -> int:

@@ -4,6 +4,8 @@ from mcp_platform.control import status
 from mcp_platform.features.apikeys import actions as apikeys
 from mcp_platform.features.audit import actions as audit
 from mcp_platform.features.identity import actions as identity
+from mcp_platform.features.jwt import actions as issuers
+from mcp_platform.features.jwt import subjects
 from mcp_platform.features.rbac import actions as rbac
 from mcp_platform.features.upstreams import actions as upstreams
 from mcp_platform.store.action import Action
@@ -18,4 +20,13 @@ def _by_name(*groups: tuple[Action, ...]) -> dict[str, Action]:
     return dict(sorted(found.items()))
 
 
-ACTIONS = _by_name(apikeys.ACTIONS, audit.ACTIONS, identity.ACTIONS, rbac.ACTIONS, status.ACTIONS, upstreams.ACTIONS)
+ACTIONS = _by_name(
+    apikeys.ACTIONS,
+    audit.ACTIONS,
+    identity.ACTIONS,
+    issuers.ACTIONS,
+    rbac.ACTIONS,
+    status.ACTIONS,
+    subjects.ACTIONS,
+    upstreams.ACTIONS,
+)

@@ -11,6 +11,7 @@ import msgspec
 
 from mcp_platform import __version__
 from mcp_platform.base.errors import Fault
+from mcp_platform.features.apikeys.errors import CREDENTIAL_MISSING
 from mcp_platform.net.transports.model import Answer
 from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE
 from mcp_platform.wire import json_text, jsonrpc
@@ -43,7 +44,9 @@ def fault_headers(fault: Fault) -> bytes:
     """Header lines that go with a refusal."""
     lines = b""
     if fault.kind.http == 401:
-        lines += b'WWW-Authenticate: Bearer realm="mcp-platform"\r\n'
+        # RFC 6750 §3.1: whoever sent nothing is told no error.
+        error = b"" if fault.kind is CREDENTIAL_MISSING else b', error="invalid_token"'
+        lines += b'WWW-Authenticate: Bearer realm="mcp-platform"' + error + b"\r\n"
     if fault.kind.http == 405:
         lines += b"Allow: POST, DELETE, OPTIONS\r\n"
     if fault.retry_after_s is not None:

@@ -6,7 +6,11 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.features.apikeys import check as apikeys
 from mcp_platform.features.apikeys.errors import CREDENTIAL_MISSING, KEY_INVALID
 from mcp_platform.features.identity.model import PrincipalRow
+from mcp_platform.features.jwt.check import MAX_TOKEN_CHARACTERS
+from mcp_platform.features.jwt.errors import TOKEN_INVALID
+from mcp_platform.features.jwt.model import Token
 from mcp_platform.features.rbac.check import Allowed
+from mcp_platform.gateway.tokens import Bearer, Tokens
 from mcp_platform.snapshot.model import Snapshot
 
 _SCHEME = "bearer "
@@ -18,21 +22,29 @@ class Identity(msgspec.Struct, frozen=True):
     principal: PrincipalRow
     agent: str
     credential: str
-    """Id of the key; not secret."""
+    """Id of the key, or `issuer:` and the name of who issued the token; not secret."""
     allowed: Allowed
+    token: Token | None = None
+    """What the token says; None for a key."""
+    until: float | None = None
+    """When the credential expires, epoch seconds; None means never."""
 
 
 class Authenticator:
     """Answers who calls under one snapshot. Made anew with each revision, so nothing it remembers can be stale."""
 
-    def __init__(self, snapshot: Snapshot, mac_key: bytes) -> None:
+    def __init__(self, snapshot: Snapshot, mac_key: bytes, resource: str) -> None:
+        """`resource` is the URL of our MCP endpoint: the audience of tokens."""
         self._snapshot = snapshot
         self._mac_key = mac_key
+        self._tokens = Tokens(snapshot, mac_key, resource)
         self._allowed: dict[tuple[tuple[str, ...], tuple[str, ...] | None], Allowed] = {}
 
     def identify(self, headers: dict[str, str], now: float) -> Identity:
-        """Raises Fault(credential_missing, key_invalid, key_expired)."""
+        """Raises Fault(credential_missing, key_invalid, key_expired, token_invalid)."""
         text = bearer(headers)
+        if not text.startswith(apikeys.PREFIX):
+            return self._of_token(self._tokens.bearer_of(text, now))
         row = self._snapshot.key(text[5:17])
         sent = apikeys.mac(self._mac_key, text)
         if row is None:
@@ -44,17 +56,26 @@ class Authenticator:
         if principal is None or principal.disabled:
             raise Fault(KEY_INVALID)
         allowed = self._allowed_of(principal.roles, row.scopes)
-        return Identity(principal, row.agent, row.id, allowed)
+        return Identity(principal, row.agent, row.id, allowed, None, row.not_after)
 
     def still(self, identity: Identity, now: float) -> Identity | None:
         """The same caller under this snapshot, or None where the credential is no longer good."""
+        if identity.token is not None:
+            known = self._tokens.still(identity.token, now)
+            return None if known is None else self._of_token(known)
         row = self._snapshot.key(identity.credential)
         if row is None or (row.not_after is not None and now >= row.not_after):
             return None
         principal = self._snapshot.principal(row.principal)
         if principal is None or principal.disabled:
             return None
-        return Identity(principal, row.agent, row.id, self._allowed_of(principal.roles, row.scopes))
+        allowed = self._allowed_of(principal.roles, row.scopes)
+        return Identity(principal, row.agent, row.id, allowed, None, row.not_after)
+
+    def _of_token(self, known: Bearer) -> Identity:
+        allowed = self._allowed_of(known.principal.roles, None)
+        credential = f"issuer:{known.issuer.name}"
+        return Identity(known.principal, known.agent, credential, allowed, known.token, known.token.expires)
 
     def _allowed_of(self, roles: tuple[str, ...], scopes: tuple[str, ...] | None) -> Allowed:
         allowed = self._allowed.get((roles, scopes))
@@ -66,12 +87,17 @@ class Authenticator:
 
 
 def bearer(headers: dict[str, str]) -> str:
-    """The credential as it was sent. Raises Fault(credential_missing) where there is none, Fault(key_invalid) where it
-    has not the form of a key."""
+    """The credential as it was sent: by its shape a key or a token. Raises Fault(credential_missing) where there is
+    none, Fault(key_invalid, token_invalid) where it has the form of neither."""
     header = headers.get("authorization", "")
     if header[:7].lower() != _SCHEME:
         raise Fault(CREDENTIAL_MISSING)
     text = header[7:].strip()
-    if len(text) != apikeys.KEY_CHARACTERS or not text.isascii() or not text.startswith(apikeys.PREFIX):
+    if text.startswith(apikeys.PREFIX):
+        if len(text) != apikeys.KEY_CHARACTERS or not text.isascii():
+            raise Fault(KEY_INVALID)
+    elif "." not in text:
         raise Fault(KEY_INVALID)
+    elif len(text) > MAX_TOKEN_CHARACTERS or text.count(".") != 2 or not text.isascii():
+        raise Fault(TOKEN_INVALID)
     return text

@@ -7,10 +7,12 @@ the body was kept. From here on one revision of the snapshot is read from start 
 from mcp_platform.base import clock, ids
 from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.log import Log
-from mcp_platform.gateway import answers, legacy, modern
+from mcp_platform.gateway import answers, legacy, modern, record
 from mcp_platform.gateway.errors import SESSION_MISSING, SESSION_UNKNOWN
+from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.outlet import Exchange
-from mcp_platform.gateway.world import World
+from mcp_platform.gateway.tokens import KeyUnknown
+from mcp_platform.gateway.world import View, World
 from mcp_platform.wire import headers as names
 from mcp_platform.wire import jsonrpc
 from mcp_platform.wire.errors import HEADER_MISMATCH, VERSION_UNSUPPORTED
@@ -24,10 +26,15 @@ async def serve(world: World, exchange: Exchange) -> None:
     """Answer one POST or DELETE. Every failure is answered; none leaves this function."""
     stateless = is_modern(exchange.headers.get(names.VERSION))
     identity: jsonrpc.Id | None = None
+    caller: Identity | None = None
+    message: jsonrpc.Message | None = None
     attributed = False
     try:
         view = world.now_known()
-        caller = view.authenticator.identify(exchange.headers, clock.now())
+        try:
+            caller = view.authenticator.identify(exchange.headers, clock.now())
+        except KeyUnknown as unknown:
+            view, caller = await _once_more(world, exchange, unknown)
         if exchange.method == "DELETE":
             legacy.end_session(world, exchange, caller)
             return
@@ -37,11 +44,20 @@ async def serve(world: World, exchange: Exchange) -> None:
         dialect = modern if stateless else legacy
         await dialect.serve(world, view, exchange, caller, message)
     except Fault as fault:
+        record.refused(world, exchange, fault, caller, message.method if message else None)
         refuse(exchange, fault, identity, modern=stateless, attributed=attributed)
     except Exception as error:  # the root of a request: one that fails in a way we did not foresee ends alone
         error_id = ids.random_text(12)
         log.error("request_failed", exc=error, error_id=error_id)
         refuse(exchange, Fault(INTERNAL), identity, modern=stateless, attributed=attributed, error_id=error_id)
+
+
+async def _once_more(world: World, exchange: Exchange, unknown: KeyUnknown) -> tuple[View, Identity]:
+    """The caller, when its issuer's keys were fetched anew. Raises Fault."""
+    if not await world.renewal.wait(unknown.issuer):
+        raise unknown
+    view = world.now_known()
+    return view, view.authenticator.identify(exchange.headers, clock.now())
 
 
 def refuse(

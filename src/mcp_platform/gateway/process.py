@@ -10,12 +10,14 @@ from mcp_platform.base.clock import monotonic
 from mcp_platform.base.config import Settings
 from mcp_platform.base.log import Log
 from mcp_platform.features.cors.check import HostRule, OriginRule
+from mcp_platform.features.jwt.check import resource_of
 from mcp_platform.gateway import pipeline
 from mcp_platform.gateway.app import ALWAYS, AgentApp
 from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.feed import Feed
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking, RequestState
+from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sealed import Seal
 from mcp_platform.gateway.sessions import Session, Sessions
@@ -28,8 +30,8 @@ from mcp_platform.snapshot.shelf import Shelf
 log = Log(__name__)
 _FIRST_SNAPSHOT_S = 2.0
 """Seconds that new connections wait in the queue for the first snapshot."""
-_TICK_S = 2.5
-"""Seconds between two looks at which calls need a sign of life."""
+_TICK_S = 1.0
+"""Seconds between two looks at which calls need a sign of life, or have outlived their credential."""
 
 
 def run(inherited: Inherited, slot: int) -> None:
@@ -95,6 +97,7 @@ def _world(inherited: Inherited, slot: int, upward: Upward) -> World:
         settings=settings,
         slot=slot,
         mac_key=mac_key,
+        resource=_resource(inherited),
         sessions=Sessions(Seal(seal_key, "legacy session v1", Session), calls.session_ttl_s),
         parking=Parking(
             Seal(seal_key, "request state v1", RequestState),
@@ -106,6 +109,7 @@ def _world(inherited: Inherited, slot: int, upward: Upward) -> World:
         owners=Owners(inherited.data.run, workers, slot),
         schemas=Schemas(),
         links=upward.links,
+        renewal=Renewal(upward.renew),
         lists_seal=seal_key,
     )
 
@@ -125,6 +129,12 @@ def _feed(inherited: Inherited, slot: int, world: World) -> Feed:
         sessions=world.sessions,
         tell_ended=world.tell_ended,
     )
+
+
+def _resource(inherited: Inherited) -> str:
+    gateway = inherited.settings.gateway
+    port = inherited.gateway[0].getsockname()[1] if inherited.gateway else gateway.port
+    return resource_of(gateway.public_url, gateway.host, port)
 
 
 def _hosts(settings: Settings, port: int) -> HostRule:

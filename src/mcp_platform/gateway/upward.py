@@ -19,6 +19,7 @@ class Upward:
         self._host = HostConnection(
             data.run / "host.sock", max_call_s=settings.max_call_s, start_timeout_s=settings.start_timeout_s
         )
+        self.renew = self._broker.renew
         self.links = UpstreamLinks(self._client, self._broker, self._host, settings)
 
     async def close(self) -> None:

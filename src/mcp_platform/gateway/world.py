@@ -14,6 +14,7 @@ from mcp_platform.gateway.identity import Authenticator
 from mcp_platform.gateway.listing import ToolLists
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking
+from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sessions import Sessions
 from mcp_platform.net.transports.links import UpstreamLinks
@@ -38,12 +39,15 @@ class World:
     settings: Settings
     slot: int
     mac_key: bytes
+    resource: str
+    """The URL of our MCP endpoint: the audience of tokens."""
     sessions: Sessions
     parking: Parking
     asked: Asked
     owners: Owners
     schemas: Schemas
     links: UpstreamLinks
+    renewal: Renewal
     lists_seal: bytes
     known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with the first snapshot."""
@@ -66,7 +70,7 @@ class World:
 
     async def take(self, snapshot: Snapshot) -> None:
         """Answer by `snapshot` from now on, and cut off what it no longer allows."""
-        authenticator = Authenticator(snapshot, self.mac_key)
+        authenticator = Authenticator(snapshot, self.mac_key, self.resource)
         self.view = View(snapshot, authenticator, ToolLists(snapshot, self.lists_seal))
         self.known.set()
         self.links.keep({row.id for row in snapshot.upstreams.values() if row.enabled})
@@ -89,7 +93,9 @@ class World:
             self.parking.drop(call)
 
     def tick(self) -> None:
-        """Once in a while: show clients and proxies that long calls still run."""
-        now = clock.monotonic()
+        """Once in a while: end calls whose credential expired, show clients and proxies that the others still run."""
+        now, moment = clock.monotonic(), clock.now()
         for call in self.calls:
+            if call.cut is None and call.identity.until is not None and moment >= call.identity.until:
+                call.stop(Fault(REVOKED))
             call.outlet.keep_alive_if_due(now)

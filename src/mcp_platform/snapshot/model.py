@@ -9,10 +9,11 @@ import msgspec
 
 from mcp_platform.features.apikeys.model import KeyRow, shard_of
 from mcp_platform.features.identity.model import PrincipalRow
+from mcp_platform.features.jwt.model import IssuerRow
 from mcp_platform.features.rbac.model import RoleRow
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Manifest(msgspec.Struct, frozen=True, array_like=True):
@@ -30,6 +31,7 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     upstreams: bytes
     tools: dict[str, list[bytes]]
     """Upstream id → shards of its tools."""
+    issuers: bytes
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
@@ -80,6 +82,7 @@ class Snapshot:
     """By id."""
     tools: dict[str, ToolRow] = field(default_factory=dict)
     """By exposed name."""
+    issuers: tuple[IssuerRow, ...] = ()
 
     def key(self, key_id: str) -> KeyRow | None:
         return self.keys[bucket(key_id, len(self.keys))].get(key_id)

@@ -12,6 +12,7 @@ from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.apikeys.model import KeyRow
 from mcp_platform.features.identity.model import PrincipalRow
+from mcp_platform.features.jwt.model import IssuerRow
 from mcp_platform.features.rbac.model import RoleRow
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 from mcp_platform.snapshot.codec import SNAPSHOT_INVALID, decode_rows
@@ -50,8 +51,11 @@ class Taker:
         upstreams = old.upstreams
         if before is None or before.upstreams != manifest.upstreams:
             upstreams = {row.id: row for row in self._rows(manifest.upstreams, UpstreamRow)}
+        issuers = old.issuers
+        if before is None or before.issuers != manifest.issuers:
+            issuers = tuple(self._rows(manifest.issuers, IssuerRow))
         tools, names = await self._tools(manifest)
-        self._snapshot = Snapshot(manifest.revision, keys, principals, roles, upstreams, tools)
+        self._snapshot = Snapshot(manifest.revision, keys, principals, roles, upstreams, tools, issuers)
         self._manifest, self._tool_names = manifest, names
         return self._snapshot
 

@@ -37,6 +37,7 @@ class Touched:
     upstreams: frozenset[str] = frozenset()
     """Upstream ids."""
     settings: bool = False
+    issuers: bool = False
 
 
 NOTHING = Touched()

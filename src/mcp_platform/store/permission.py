@@ -10,6 +10,11 @@ class Permission(StrEnum):
     IDENTITY_PRINCIPAL_CHANGE = "identity:principal:change"
     IDENTITY_PRINCIPAL_READ = "identity:principal:read"
     IDENTITY_SETUP_START = "identity:setup:start"
+    JWT_ISSUER_CHANGE = "jwt:issuer:change"
+    JWT_ISSUER_READ = "jwt:issuer:read"
+    JWT_ISSUER_TEST = "jwt:issuer:test"
+    JWT_LINK_CHANGE = "jwt:link:change"
+    JWT_TOKEN_REVOKE = "jwt:token:revoke"  # noqa: S105 - a name, not a password
     KEYS_KEY_CREATE = "keys:key:create"
     KEYS_KEY_READ = "keys:key:read"
     KEYS_KEY_REVOKE = "keys:key:revoke"

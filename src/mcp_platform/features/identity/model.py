@@ -2,6 +2,9 @@
 
 import msgspec
 
+TENANT = "default"
+"""There is one tenant in this version; it is in every row so that no table has to change for more."""
+
 
 class PrincipalRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A principal as a worker knows it."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Integer, LargeBinary, String, Table, insert, select
 
 from mcp_platform.base import ids
+from mcp_platform.features.identity.model import TENANT
 from mcp_platform.store.schema import metadata
 from mcp_platform.store.unit import Unit
 
@@ -29,9 +30,6 @@ SETUP_LINKS = Table(
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=True),  # null until the platform was first served
 )
-
-TENANT = "default"
-"""There is one tenant in this version; the column is there so that no table has to change for more."""
 
 
 def add_principal(unit: Unit, name: str, kind: str) -> str:

@@ -20,9 +20,12 @@ from mcp_platform.net.upstream_errors import UPSTREAM_DOWN
 
 CREDENTIALS = "credentials"
 LAUNCH = "launch"
+RENEW = "renew"
 
 _WAIT_S = 5.0
 """Seconds to wait for the broker's answer, a restart of control included (a second at most)."""
+RENEW_WAIT_S = 3.0
+"""Seconds that a request with an unknown key waits for the issuer's new ones."""
 _MAX_KEPT = 10_000
 """Credentials in memory at once: (upstream, principal) pairs of a busy node, about 1 KiB each."""
 
@@ -42,8 +45,9 @@ class BrokerRequest(msgspec.Struct):
 
     id: int
     kind: str
-    """`credentials` (HTTP headers) or `launch` (argv, environment, folder)."""
+    """`credentials` (HTTP headers), `launch` (argv, environment, folder) or `renew` (an issuer's keys)."""
     upstream: str
+    """Whose: the upstream's id, or with `renew` the issuer's."""
     version: int
     principal: str | None = None
 
@@ -102,6 +106,15 @@ class BrokerClient:
         wire = reply.launch
         return Launch(argv=wire.argv, env=wire.env, cwd=wire.cwd, name=wire.name)
 
+    async def renew(self, issuer: str) -> bool:
+        """Have an issuer's keys fetched again, because a token names one that is not known here. True where that was
+        done: the snapshot with what came of it is out. Raises nothing: who asks has a refusal ready."""
+        try:
+            reply = await self._ask_once(BrokerRequest(0, RENEW, issuer, 0), RENEW_WAIT_S)
+        except Fault:
+            return False
+        return reply.ok
+
     def forget(self, target: Target, principal: str | None) -> None:
         self._kept.pop((target.id, target.version, principal), None)
 
@@ -114,7 +127,8 @@ class BrokerClient:
         deadline = clock.monotonic() + _WAIT_S
         while True:
             try:
-                reply = await self._ask_once(kind, target, principal, deadline - clock.monotonic())
+                request = BrokerRequest(0, kind, target.id, target.version, principal)
+                reply = await self._ask_once(request, deadline - clock.monotonic())
                 break
             except Fault as fault:
                 if fault.kind is not LINK_CLOSED or clock.monotonic() >= deadline:
@@ -123,10 +137,10 @@ class BrokerClient:
             raise Fault(UPSTREAM_DOWN, reply.error, {"stage": "auth" if kind == CREDENTIALS else "start"})
         return reply
 
-    async def _ask_once(self, kind: str, target: Target, principal: str | None, timeout_s: float) -> BrokerReply:
+    async def _ask_once(self, request: BrokerRequest, timeout_s: float) -> BrokerReply:
         stream = await self._dialer.stream(timeout_s)
         self._last_id += 1
-        request = BrokerRequest(self._last_id, kind, target.id, target.version, principal)
+        request.id = self._last_id
         waiting = self._waiting[request.id] = asyncio.get_running_loop().create_future()
         try:
             stream.send(request)

@@ -1,0 +1,118 @@
+"""Callers who come with a token: verified once, remembered for as long as it is good, under one snapshot alone.
+
+What was wrong with a token stands in the log; its bearer is told one thing, and the token itself is never written.
+"""
+
+import hashlib
+
+import msgspec
+
+from mcp_platform.base import clock
+from mcp_platform.base.errors import Fault
+from mcp_platform.base.log import Log
+from mcp_platform.features.identity.model import TENANT, PrincipalRow
+from mcp_platform.features.jwt.check import Issuers, Refused, seal_key
+from mcp_platform.features.jwt.errors import TOKEN_INVALID
+from mcp_platform.features.jwt.model import IssuerRow, Token, principal_id
+from mcp_platform.features.vault.check import place, unseal
+from mcp_platform.snapshot.model import Snapshot
+
+MAX_REMEMBERED = 10_000
+"""Tokens of one worker, about 2 KiB each. One more makes the oldest be verified again."""
+MAX_LINES_PER_S = 10
+"""Lines about refused tokens in one second of one worker: whoever sends bad ones must not fill the disk."""
+log = Log(__name__)
+
+
+class KeyUnknown(Fault):
+    """A token names a key that its issuer may have published since."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(TOKEN_INVALID)
+        self.issuer = issuer
+
+
+class Bearer(msgspec.Struct, frozen=True):
+    """Who a token stands for."""
+
+    issuer: IssuerRow
+    token: Token
+    principal: PrincipalRow
+    """With the roles that the token and, where its subject is linked to a stored principal, that one has."""
+    agent: str
+
+
+class Tokens:
+    """Verifies tokens under one snapshot. Made anew with each revision, so nothing it remembers can be stale."""
+
+    def __init__(self, snapshot: Snapshot, mac_key: bytes, resource: str) -> None:
+        self._snapshot = snapshot
+        self._mac_key = mac_key
+        self._issuers = Issuers(snapshot.issuers, resource, self._secret_of)
+        self._known: dict[bytes, Bearer] = {}
+        self._lines = (0.0, 0)
+
+    def bearer_of(self, text: str, now: float) -> Bearer:
+        """Raises Fault(token_invalid), KeyUnknown where a newer key of the issuer may help."""
+        mark = hashlib.blake2b(text.encode(), key=self._mac_key, digest_size=16, person=b"mcpp seen token").digest()
+        known = self._known.get(mark)
+        if known is not None and now < known.token.expires:
+            return known
+        try:
+            issuer, token = self._issuers.verify(text, now)
+        except Refused as refused:
+            self._tell(refused.why)
+            if refused.renew is not None:
+                raise KeyUnknown(refused.renew) from None
+            raise Fault(TOKEN_INVALID) from None
+        bearer = self._bearer(issuer, token)
+        if bearer is None:
+            self._tell("principal disabled")
+            raise Fault(TOKEN_INVALID)
+        if len(self._known) >= MAX_REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[mark] = bearer
+        return bearer
+
+    def still(self, token: Token, now: float) -> Bearer | None:
+        """The bearer of a token that an earlier snapshot verified, or None where it is no longer good."""
+        issuer = self._issuers.get(token.issuer)
+        if issuer is None:
+            return None
+        try:
+            self._issuers.admit(token, issuer, now)
+        except Refused:
+            return None
+        return self._bearer(issuer, token)
+
+    def _bearer(self, issuer: IssuerRow, token: Token) -> Bearer | None:
+        """None where the subject is a stored principal that is disabled."""
+        name = f"{issuer.name}:{token.subject}"
+        party = token.actor or token.client
+        agent = name if party is None else f"{issuer.name}:{party}"
+        linked = issuer.links.get(token.subject)
+        if linked is None:
+            kind = "service" if token.client == token.subject else "person"
+            principal = PrincipalRow(principal_id(issuer.url, token.subject), name, kind, TENANT, token.roles)
+            return Bearer(issuer, token, principal, agent)
+        stored = self._snapshot.principal(linked)
+        if stored is None or stored.disabled:
+            return None
+        roles = tuple(sorted({*stored.roles, *token.roles}))
+        return Bearer(issuer, token, msgspec.structs.replace(stored, roles=roles), agent)
+
+    def _secret_of(self, issuer: IssuerRow) -> bytes:
+        try:
+            return unseal(seal_key(self._mac_key), issuer.secret or b"", place("issuers", issuer.id, "secret"))
+        except Fault as fault:
+            log.error("issuer_secret_unusable", issuer=issuer.name, code=fault.kind.code)
+            raise Refused("secret") from None
+
+    def _tell(self, why: str) -> None:
+        now = clock.monotonic()
+        began, lines = self._lines
+        if now - began >= 1:
+            began, lines = now, 0
+        self._lines = (began, lines + 1)
+        if lines < MAX_LINES_PER_S:
+            log.info("token_refused", why=why)

@@ -64,6 +64,8 @@ class Peer:
         self._last_id = 0
         self._under_way: dict[int, _UnderWay] = {}
         self._garbage = 0
+        self._given_up: Fault | None = None
+        """Why the process is being ended by us, if it is."""
 
     @property
     def under_way(self) -> int:
@@ -71,6 +73,8 @@ class Peer:
 
     def attach(self, child: Child) -> None:
         self._child = child
+        if self._given_up is not None:
+            child.kill()
 
     # Opening.
 
@@ -136,7 +140,7 @@ class Peer:
 
     def _write(self, line: bytes) -> None:
         if self._child is None or self.gone:
-            raise Fault(UPSTREAM_LOST)
+            raise self._given_up or Fault(UPSTREAM_LOST)
         self._child.write(line)
 
     # Calls.
@@ -189,6 +193,8 @@ class Peer:
 
     def line(self, line: bytes | TooLong) -> None:
         """One line of the server's stdout."""
+        if self.gone:
+            return
         if isinstance(line, TooLong):
             self._fail_named(line.start, line.end, Fault(UPSTREAM_TOO_LARGE))
             return
@@ -266,9 +272,15 @@ class Peer:
             # It was meant as a message: whoever waits for it shall not wait in vain.
             self._fail_named(line[:512], line[-512:], fault)
         if self._garbage >= MAX_GARBAGE_LINES:
-            self._fail_all(Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"}))
-            if self._child is not None:
-                self._child.kill()
+            self._give_up(Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"}))
+
+    def _give_up(self, why: Fault) -> None:
+        """End a server that cannot be talked to."""
+        self.gone = True
+        self._given_up = why
+        self._fail_all(why)
+        if self._child is not None:
+            self._child.kill()
 
     def _fail_named(self, start: bytes, end: bytes, fault: Fault) -> None:
         """Fail the call that a broken answer names; where it names none, all that wait."""
@@ -287,7 +299,7 @@ class Peer:
     def ended(self) -> None:
         """The process is no more."""
         self.gone = True
-        self._fail_all(Fault(UPSTREAM_LOST))
+        self._fail_all(self._given_up or Fault(UPSTREAM_LOST))
 
 
 def _of_discover(discover: "asyncio.Future[Answer]") -> Found | None:

@@ -53,7 +53,7 @@ def test_a_good_call_is_answered(platform: Platform) -> None:
         ("Basic dXNlcjpwYXNz", "credential_missing"),
         ("Bearer", "credential_missing"),
         ("Bearer x", "key_invalid"),
-        ("Bearer eyJhbGciOiJub25lIn0.e30.", "key_invalid"),
+        ("Bearer eyJhbGciOiJub25lIn0.e30.", "token_invalid"),
         ("Bearer mcpp_", "key_invalid"),
         ("Bearer mcpp_" + "0" * 50, "key_invalid"),
         ("Bearer mcpp_" + "é" * 50, "key_invalid"),

@@ -17,7 +17,8 @@ from mcp_platform.features.upstreams.model import ToolRow
 from mcp_platform.gateway import answers, input_required
 from mcp_platform.gateway.errors import PARKED_GONE, QUESTIONS_TOO_MANY
 from mcp_platform.gateway.identity import Identity
-from mcp_platform.gateway.outlet import Outlet
+from mcp_platform.gateway.outlet import Outlet, Reply
+from mcp_platform.journal.calls import Ticket
 from mcp_platform.net.transports.model import Answer, Call, Link
 from mcp_platform.wire import jsonrpc
 from mcp_platform.wire.versions import SERVER_INFO_KEY
@@ -58,8 +59,10 @@ class ActiveCall:
     """Shows the open questions of a modern client's call: parks it and answers `input_required`."""
     ask_legacy: "Callable[[ActiveCall, str, bytes, asyncio.Future[Answer]], None]"
     """Sends a legacy client one question on its stream."""
-    relay_questions: "Callable[[ActiveCall, Link, Answer], Awaitable[Answer | None]]"
-    """Deals with an upstream's own `input_required`: the final answer, or None where the client was given it."""
+    relay_questions: "Callable[[ActiveCall, Link, Answer], Awaitable[Answer]]"
+    """Deals with an upstream's own `input_required`: the final answer, or what to tell a modern client."""
+    ticket: Ticket | None = None
+    """The intent in the journal, which waits for its outcome; None until it is there."""
     patience_s: float = 300.0
     questions: dict[str, Question] = field(default_factory=dict)
     asked: int = 0
@@ -104,28 +107,39 @@ class ActiveCall:
             self.questions.pop(key, None)
 
     async def run(self, link: Link) -> None:
-        """Make the call and answer the outlet that is current when the answer comes. The request may be gone long
-        before."""
+        """Make the call, record how it ended, and only then answer the outlet that is current. The request may be gone
+        long before."""
+        assert self.ticket is not None, "no call is made without its intent"
         try:
-            answer: Answer | None = await link.call(self.call, self)
-            if answer is not None and input_required.is_one(answer):
+            reply = await self._reply(link)
+            try:
+                await self.ticket.outcome(reply.outcome, error=reply.error, result=reply.content)
+            except Fault as fault:
+                reply = self.outlet.of_fault(fault)
+            self.outlet.release(reply)
+        finally:
+            self.ticket.note("cancelled")
+            self.settle()
+
+    async def _reply(self, link: Link) -> Reply:
+        """What the client is to have, whatever happens."""
+        try:
+            answer = await link.call(self.call, self)
+            if input_required.is_one(answer):
                 answer = await self.relay_questions(self, link, answer)
-            if answer is not None:
-                self.outlet.answer(answer)
+            return self.outlet.of_answer(answer)
         except Fault as fault:
-            self.outlet.fail(fault)
+            return self.outlet.of_fault(fault)
         except asyncio.CancelledError:
             if self.cut is None:
                 raise
             if self.task is not None:
                 self.task.uncancel()
-            self.outlet.fail(self.cut)
+            return self.outlet.of_fault(self.cut, "cancelled")
         except Exception as error:  # the root of a parked call's task, whose request has long been answered
             error_id = ids.random_text(12)
             log.error("call_failed", exc=error, error_id=error_id)
-            self.outlet.fail(Fault(INTERNAL), error_id)
-        finally:
-            self.settle()
+            return self.outlet.of_fault(Fault(INTERNAL), error_id=error_id)
 
     def stop(self, reason: Fault | None) -> None:
         """Cancel the call here and upstream; the client, if it still listens, is told `reason`."""

@@ -76,26 +76,28 @@ def complete(value: dict[str, Any], *, modern: bool) -> bytes:
     return _encode(value)
 
 
-def relayed_result(answer: Answer, *, modern: bool) -> bytes:
-    """An upstream's result in the client's dialect, otherwise verbatim. Raises Fault(upstream_garbage)."""
+def relayed_result(answer: Answer, *, modern: bool) -> tuple[bytes, bool]:
+    """An upstream's result in the client's dialect, otherwise verbatim, and whether it says that the tool failed.
+    Raises Fault(upstream_garbage)."""
     try:
         result = json_text.one_line(answer.result or b"")
         members = _members.decode(result)
         str(result, "utf-8")
     except (msgspec.MsgspecError, ValueError):
         raise Fault(UPSTREAM_GARBAGE) from None
+    failed = "isError" in members and bytes(members["isError"]) == b"true"
     if not modern:
-        return _encode(members) if members.pop("resultType", None) is not None else result
+        return (_encode(members) if members.pop("resultType", None) is not None else result), failed
     if "resultType" in members:
-        return result
+        return result, failed
     if "_meta" in members:
-        return _encode({"resultType": "complete", **members})
-    return _COMPLETE + b"," + result.lstrip()[1:] if members else _COMPLETE + b"}"
+        return _encode({"resultType": "complete", **members}), failed
+    return (_COMPLETE + b"," + result.lstrip()[1:] if members else _COMPLETE + b"}"), failed
 
 
-def relayed_error(answer: Answer, *, modern: bool) -> tuple[int, bytes]:
-    """HTTP status and error object of an upstream's error. -32002 and -32042 mean nothing to a modern client: they
-    become -32602 (2026-07-28, basic). Raises Fault(upstream_garbage)."""
+def relayed_error(answer: Answer, *, modern: bool) -> tuple[int, bytes, int]:
+    """HTTP status, error object and its code, of an upstream's error. -32002 and -32042 mean nothing to a modern
+    client: they become -32602 (2026-07-28, basic). Raises Fault(upstream_garbage)."""
     try:
         members = _members.decode(answer.error or b"")
         str(answer.error or b"", "utf-8")
@@ -103,11 +105,11 @@ def relayed_error(answer: Answer, *, modern: bool) -> tuple[int, bytes]:
     except (msgspec.MsgspecError, ValueError):
         raise Fault(UPSTREAM_GARBAGE) from None
     if not modern:
-        return 200, _encode(members)
+        return 200, _encode(members), code
     if code in (-32002, -32042):
         code = -32602
         members["code"] = msgspec.Raw(b"-32602")
-    return _STATUS.get(code, 200), _encode(members)
+    return _STATUS.get(code, 200), _encode(members), code
 
 
 def event(data: bytes) -> bytes:

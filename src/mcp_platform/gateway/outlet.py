@@ -45,6 +45,18 @@ class Exchange(Protocol):
         """Bytes written that the client has not taken yet."""
 
 
+class Reply(msgspec.Struct, frozen=True):
+    """An answer that is ready and not yet released, and what the record says of it."""
+
+    status: int
+    body: bytes
+    extra: bytes = b""
+    outcome: str = "ok"
+    error: str = ""
+    content: bytes = b""
+    """The result, for the record."""
+
+
 class Outlet:
     """The answer side of one JSON-RPC request."""
 
@@ -92,22 +104,33 @@ class Outlet:
             self._spoke_at = now
             self.exchange.write(b": still at work\n\n")
 
-    def answer(self, answer: Answer) -> None:
-        """The upstream's answer. Raises Fault(upstream_garbage)."""
+    def of_answer(self, answer: Answer) -> Reply:
+        """The upstream's answer as this client is to have it. Raises Fault(upstream_garbage)."""
         if answer.error is not None:
-            status, error = answers.relayed_error(answer, modern=self.modern)
-            self._finish(status, jsonrpc.error(self.identity, error))
-        else:
-            self.result(answers.relayed_result(answer, modern=self.modern))
+            status, error, code = answers.relayed_error(answer, modern=self.modern)
+            body = jsonrpc.error(self.identity, error)
+            return Reply(status, body, outcome="error", error=f"jsonrpc:{code}", content=error)
+        value, failed = answers.relayed_result(answer, modern=self.modern)
+        body = jsonrpc.result(self.identity, value)
+        return Reply(200, body, outcome="tool_error" if failed else "ok", content=value)
+
+    def of_fault(self, fault: Fault, outcome: str = "error", error_id: str | None = None) -> Reply:
+        """A refusal or failure as this client is to have it."""
+        status = answers.status_of(fault, modern=self.modern, attributed=True)
+        body = answers.fault_body(fault, self.identity, error_id)
+        return Reply(status, body, answers.fault_headers(fault), outcome, fault.kind.code)
+
+    def release(self, reply: Reply) -> None:
+        """Let the client have it."""
+        self._finish(reply.status, reply.body, reply.extra)
 
     def result(self, value: bytes) -> None:
-        """A result, ready in the client's dialect."""
+        """A result of our own, ready in the client's dialect, that needs no record."""
         self._finish(200, jsonrpc.result(self.identity, value))
 
     def fail(self, fault: Fault, error_id: str | None = None) -> None:
-        """A refusal or failure."""
-        status = answers.status_of(fault, modern=self.modern, attributed=True)
-        self._finish(status, answers.fault_body(fault, self.identity, error_id), answers.fault_headers(fault))
+        """A refusal of a call that was never sent."""
+        self.release(self.of_fault(fault, error_id=error_id))
 
     def _send(self, message: bytes) -> None:
         if not self.answered and not self.exchange.gone:

@@ -17,12 +17,14 @@ from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.feed import Feed
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking, RequestState
+from mcp_platform.gateway.record import open_journal, refused_early
 from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sealed import Seal
 from mcp_platform.gateway.sessions import Session, Sessions
 from mcp_platform.gateway.upward import Upward
 from mcp_platform.gateway.world import World
+from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.net.server import HttpServer
 from mcp_platform.snapshot.shelf import Shelf
@@ -48,7 +50,8 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     if inherited.gate is not None:
         inherited.gate.join(slot)
     upward = Upward(inherited.data, inherited.settings.upstreams)
-    world = _world(inherited, slot, upward)
+    journal = open_journal(inherited.data, inherited.settings, slot, bytes(inherited.worker_secret))
+    world = _world(inherited, slot, upward, journal)
     port = inherited.gateway[0].getsockname()[1] if inherited.gateway else inherited.settings.gateway.port
     server = HttpServer(
         AgentApp(world, _hosts(inherited.settings, port), OriginRule.of(inherited.settings.gateway.allowed_origins)),
@@ -56,6 +59,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
         gate=inherited.gate,
         always=ALWAYS,
         name="gateway",
+        refused=lambda fault, address: refused_early(journal, fault, address),
     )
     feed = _feed(inherited, slot, world)
     tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tick(world))]
@@ -70,6 +74,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await upward.close()
+    await journal.close()
 
 
 async def _first_snapshot(world: World, stop: asyncio.Event) -> None:
@@ -87,7 +92,7 @@ def _orphan(loop: asyncio.AbstractEventLoop, lifeline: int, stop: asyncio.Event,
     stop.set()
 
 
-def _world(inherited: Inherited, slot: int, upward: Upward) -> World:
+def _world(inherited: Inherited, slot: int, upward: Upward, journal: CallJournal) -> World:
     settings, secret = inherited.settings, bytes(inherited.worker_secret)
     assert len(secret) == 64, "the supervisor hands a worker both its keys"
     mac_key, seal_key = secret[:32], secret[32:]
@@ -111,6 +116,7 @@ def _world(inherited: Inherited, slot: int, upward: Upward) -> World:
         links=upward.links,
         renewal=Renewal(upward.renew),
         lists_seal=seal_key,
+        journal=journal,
     )
 
 

@@ -39,13 +39,12 @@ class Questions:
         """A legacy client is asked on the stream of its call."""
         active.outlet.ask(self._world.asked.ask(self._session, answer), method, params)
 
-    async def relay(self, active: ActiveCall, link: Link, answer: Answer) -> Answer | None:
+    async def relay(self, active: ActiveCall, link: Link, answer: Answer) -> Answer:
         """A modern upstream's `input_required`: passed to a modern client as it is but for the state, which is sealed;
         asked of a legacy client question by question, then the call is made again with the answers."""
         needed = input_required.read(answer)
         if active.outlet.modern:
-            active.outlet.result(self._sealed(active, answer, needed.request_state))
-            return None
+            return Answer(result=self._sealed(active, answer, needed.request_state), era="modern")
         for _ in range(MAX_QUESTIONS):
             responses: dict[str, msgspec.Raw] = {}
             for key, request in needed.input_requests.items():

@@ -8,7 +8,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 from mcp_platform.features.validation.check import Problem
 from mcp_platform.features.validation.errors import ARGUMENTS_INVALID
-from mcp_platform.gateway import answers
+from mcp_platform.gateway import answers, record
 from mcp_platform.gateway.active import CAPABILITY_OF, ActiveCall
 from mcp_platform.gateway.errors import TOOL_UNKNOWN
 from mcp_platform.gateway.outlet import Outlet
@@ -59,6 +59,8 @@ def resolve(request: Request) -> tuple[ToolRow, UpstreamRow]:
 
 
 def _refuse_arguments(request: Request, problem: Problem) -> None:
+    fault = Fault(ARGUMENTS_INVALID)
+    record.refused(request.world, request.exchange, fault, request.identity, "tools/call")
     outlet = request.outlet()
     text, data = describe(problem), problem.as_data()
     if input_errors_are_results(request.version):
@@ -82,6 +84,8 @@ async def start(request: Request, tool: ToolRow, upstream: UpstreamRow, extra: d
     world = request.world
     active = _active(request, tool, upstream, extra)
     link = world.links.link(target_of(upstream))
+    arguments = bytes(request.message.raw.get("arguments", _NO_ARGUMENTS))
+    active.ticket = await record.intent(world.journal, request, tool, arguments)
     world.calls.add(active)
     if request.session:
         world.by_request[request.session, request.id] = active

@@ -17,6 +17,7 @@ from mcp_platform.gateway.parking import Parking
 from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sessions import Sessions
+from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.snapshot.model import SessionEnded, Snapshot
 
@@ -49,6 +50,7 @@ class World:
     links: UpstreamLinks
     renewal: Renewal
     lists_seal: bytes
+    journal: CallJournal
     known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with the first snapshot."""
     view: View | None = None

@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
         if head.length or head.chunked or not head.keep_alive or self._surface.draining:
             raise fault
         self._head = None
-        status, extra, body = self._surface.app.refuse(fault)
+        status, extra, body = self._refusal(fault)
         extra += KEEP_OLD if head.old else b""
         self.output.send(status, body, "application/json", extra, bodiless=head.method == "HEAD")
         self._rest()
@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol):
             _log.error("request_failed", exc=error, method=exchange.method, listener=exchange.listener)
         if exchange.started or exchange.gone:
             return
-        status, extra, body = self._surface.app.refuse(error if isinstance(error, Fault) else Fault(INTERNAL))
+        status, extra, body = self._refusal(error if isinstance(error, Fault) else Fault(INTERNAL))
         exchange.reply(status, body, extra=extra)
 
     def _settle(self) -> bool:
@@ -263,9 +263,14 @@ class Connection(asyncio.Protocol):
 
     # Ending.
 
+    def _refusal(self, fault: Fault) -> tuple[int, bytes, bytes]:
+        """Status, header lines and body; whoever keeps records of refusals is told."""
+        self._surface.refused(fault, self.address)
+        return self._surface.app.refuse(fault)
+
     def refuse(self, fault: Fault) -> None:
         """Say why, then close in a way that lets the client read it."""
-        status, extra, body = self._surface.app.refuse(fault)
+        status, extra, body = self._refusal(fault)
         if fault.kind is errors.HTTP_METHOD:
             extra += ALLOW
         bodiless = self._head is not None and self._head.method == "HEAD"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mcp_platform.base.config.settings import Http
+from mcp_platform.base.errors import Fault
 from mcp_platform.net.http_answer import AnswerHeads
 from mcp_platform.net.http_exchange import App
 
@@ -24,5 +25,7 @@ class Surface:
     """Handlers under way, also those whose client has left."""
     held: int = 0
     """Bytes of unfinished bodies over all connections."""
+    refused: Callable[[Fault, str], None] = lambda _fault, _address: None
+    """Told of every refusal that this server makes by itself, with the client's address."""
     draining: bool = False
     """No connection is kept after its answer."""

@@ -37,11 +37,23 @@ _SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 class HttpServer:
     """Serves one surface in one process. Make it inside the running loop."""
 
-    def __init__(self, app: App, ceilings: Http, *, gate: Gate | None, always: bytes = b"", name: str) -> None:
-        """`always`: header lines for EVERY answer, each with CRLF. `gate` None: the ceilings hold for this process."""
+    def __init__(
+        self,
+        app: App,
+        ceilings: Http,
+        *,
+        gate: Gate | None,
+        always: bytes = b"",
+        name: str,
+        refused: Callable[[Fault, str], None] | None = None,
+    ) -> None:
+        """`always`: header lines for EVERY answer, each with CRLF. `gate` None: the ceilings hold for this process.
+        `refused` is told of every refusal that the server makes by itself, with the client's address."""
         self._loop = asyncio.get_running_loop()
         self._surface = Surface(app, ceilings, name, self._loop, self._loop.time, AnswerHeads(always))
         self._surface.heads.at(clock.now())
+        if refused is not None:
+            self._surface.refused = refused
         self._connections: set[Connection] = set()
         self._refusing: set[Connection] = set()
         """Connections over the limit that are being told so; the gate does not count them."""

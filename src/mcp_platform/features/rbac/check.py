@@ -40,6 +40,16 @@ class _Rules:
             pairs=frozenset((server, tool) for server, tool in sides if server != "*" and tool != "*"),
         )
 
+    def rule(self, server: str, tool: str) -> str:
+        """The broadest rule that allows it; empty where none does."""
+        if self.every:
+            return "*/*"
+        if server in self.servers:
+            return f"{server}/*"
+        if tool in self.tools:
+            return f"*/{tool}"
+        return f"{server}/{tool}" if (server, tool) in self.pairs else ""
+
     def permits(self, server: str, tool: str) -> bool:
         return self.every or server in self.servers or tool in self.tools or (server, tool) in self.pairs
 
@@ -55,6 +65,10 @@ class Allowed:
     def of(cls, rules: Iterable[str], scopes: Iterable[str] | None = None) -> "Allowed":
         """`rules` of all roles together; `scopes` None narrows nothing, an empty one narrows to nothing."""
         return cls(_Rules.of(rules), None if scopes is None else _Rules.of(scopes))
+
+    def rule(self, server: str, tool: str) -> str:
+        """The rule of a role that allows it, for the record; empty where none does."""
+        return self._rules.rule(server, tool)
 
     def permits(self, server: str, tool: str) -> bool:
         """`tool` by the name that its server gave it."""

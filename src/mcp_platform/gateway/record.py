@@ -1,0 +1,97 @@
+"""What the journal is told of requests: who asked for what, what was decided by which rule, and how it ended."""
+
+import os
+import re
+
+from mcp_platform.base.config import Settings
+from mcp_platform.base.errors import Fault
+from mcp_platform.base.folder import DataFolder
+from mcp_platform.features.upstreams.model import ToolRow
+from mcp_platform.features.vault.keys import read_platform
+from mcp_platform.gateway.identity import Identity
+from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.request import Request
+from mcp_platform.gateway.world import World
+from mcp_platform.journal.calls import CallJournal, Ticket
+from mcp_platform.journal.options import Options
+from mcp_platform.journal.record import Intent, Refusal
+from mcp_platform.journal.subjects import SubjectKeys
+from mcp_platform.journal.writer import JournalWriter
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+MAX_METHOD_CHARACTERS = 64
+"""Characters of a method in a record: a refused one may be anything."""
+
+
+def open_journal(data: DataFolder, settings: Settings, slot: int, secret: bytes) -> CallJournal:
+    """This worker's journal, begun."""
+    chosen = settings.journal
+    options = Options(
+        durability=chosen.durability,
+        segment_bytes=chosen.segment_bytes,
+        segment_age_s=chosen.segment_age_s,
+        reserve_bytes=chosen.reserve_bytes,
+        stall_s=chosen.stall_s,
+    )
+    writer = JournalWriter(data.journal, read_platform(data).platform_id, f"worker-{slot}", options)
+    writer.start()
+    return CallJournal(writer, SubjectKeys(data, secret), chosen.content)
+
+
+async def intent(journal: CallJournal, request: Request, tool: ToolRow, arguments: bytes) -> Ticket:
+    """Record that `request` is about to be sent to the server of `tool`. Raises Fault(journal_unavailable)."""
+    identity = request.identity
+    return await journal.intent(
+        Intent(
+            trace=trace_of(request),
+            principal=identity.principal.id,
+            agent=identity.agent,
+            agent_known="key",
+            tenant=identity.principal.tenant,
+            credential=identity.credential,
+            session=request.session.hex(),
+            address=request.exchange.address,
+            method=request.message.method,
+            server=tool.server,
+            tool=tool.name,
+            decision="allow",
+            rule=identity.allowed.rule(tool.server, tool.name),
+            revision=request.view.snapshot.revision,
+            request_bytes=len(request.exchange.body),
+            definition=tool.definition_hash,
+        ),
+        arguments,
+    )
+
+
+def refused(world: World, exchange: Exchange, fault: Fault, caller: Identity | None, method: str | None) -> None:
+    """Record that a request was refused and nothing was sent anywhere."""
+    refusal = Refusal(
+        address=exchange.address,
+        method=(method or f"{exchange.method} {exchange.path}")[:MAX_METHOD_CHARACTERS],
+        decision="deny",
+        rule=fault.kind.code,
+        error=fault.kind.code,
+        revision=world.view.snapshot.revision if world.view else 0,
+        request_bytes=len(exchange.body),
+    )
+    if caller is not None:
+        refusal.principal = caller.principal.id
+        refusal.agent = caller.agent
+        refusal.agent_known = "key"
+        refusal.tenant = caller.principal.tenant
+        refusal.credential = caller.credential
+    world.journal.refusal(refusal)
+
+
+def refused_early(journal: CallJournal, fault: Fault, address: str) -> None:
+    """Record a refusal before there was a request to speak of: bad HTTP, a ceiling, a credential of the wrong form."""
+    journal.refusal(Refusal(address=address, decision="deny", rule=fault.kind.code, error=fault.kind.code))
+
+
+def trace_of(request: Request) -> str:
+    """The trace that the client says this belongs to (W3C trace context in `_meta`), or one of its own."""
+    meta = request.params.get("_meta")
+    given = meta.get("traceparent") if isinstance(meta, dict) else None
+    found = _TRACEPARENT.fullmatch(given) if isinstance(given, str) else None
+    return found[1] if found else os.urandom(16).hex()

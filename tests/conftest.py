@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.platform import Platform, running_platform
+from tests.turns import Turns
 
 
 @pytest.fixture
@@ -23,6 +24,12 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the tests that take long, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    in_parallel = getattr(config, "workerinput", None)
+    if in_parallel is not None:
+        config.pluginmanager.register(Turns(in_parallel["testrunuid"]))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

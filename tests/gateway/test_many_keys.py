@@ -5,10 +5,14 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from mcp_platform.features.apikeys.model import shard_of
 from tests.gateway.door import Door
 from tests.gateway.wires import Wire, wires_to_each_worker
 from tests.journeys.platform import Platform
+
+pytestmark = pytest.mark.alone
 
 KEYS = 100_000
 PUBLISHES = 10

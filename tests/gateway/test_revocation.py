@@ -10,7 +10,7 @@ from tests.gateway.door import Door
 from tests.gateway.wires import LegacySession, Wire, wires_to_each_worker
 from tests.journeys.platform import Platform, modern_request
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.alone]
 TRIALS = 200
 
 

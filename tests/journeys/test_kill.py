@@ -23,6 +23,8 @@ from tests.journeys.callers import Callers
 from tests.journeys.platform import Platform
 from tests.journeys.processes import process_table
 
+pytestmark = pytest.mark.alone
+
 BACK_S = 3.0
 CALLERS = 6
 SERVER = Path(__file__).with_name("echo_server.py")

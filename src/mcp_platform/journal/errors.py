@@ -23,3 +23,10 @@ JOURNAL_KEY_INVALID = define(
     text="The journal's public key is missing or is not 32 bytes; give the file that `init` wrote to DATA/keys.",
     whose="caller",
 )
+JOURNAL_FOLDER_MISSING = define(
+    "journal_folder_missing",
+    http=404,
+    jsonrpc=-31533,
+    text="There is no segment of a journal here; give a data folder, or the folder `journal` of one.",
+    whose="caller",
+)

@@ -133,6 +133,15 @@ class SegmentReader:
             if CHUNK_BYTES < OVERHEAD_BYTES + length and length <= MAX_BODY_BYTES:
                 self._buffer = self._bytes_at(self._offset, OVERHEAD_BYTES + length)
 
+    @property
+    def handle(self) -> int:
+        """The open file's descriptor."""
+        return self._file.fileno()
+
+    def something_unreadable(self) -> bool:
+        """True where bytes stand after the last record that was given out: one half written, or damage."""
+        return not self.closed and self._bytes_at(self._offset, LENGTH.size).strip(b"\x00") != b""
+
     def close(self) -> None:
         self._file.close()
 

@@ -222,7 +222,7 @@ class Checkpoint(Record, tag=11, gc=False, kw_only=True):
     previous: bytes = b""
     """`signature` of the checkpoint before it; empty in the first one."""
     heads: list[Head] = []
-    """Every segment that is open, and each that was closed since the checkpoint before."""
+    """The newest segment of every writer, and each that was closed since the checkpoint before."""
     signature: bytes = b""
     """Ed25519 by the journal's key."""
 

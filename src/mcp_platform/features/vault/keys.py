@@ -83,7 +83,7 @@ class KeyRing:
         raw_private = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         sealed = {"snapshot": raw_private, "worker": ring.worker_secret, "data": ring.data_key}
         for name, plaintext in sealed.items():
-            write_private(data.keys / f"{name}.sealed", seal(kek, plaintext, _purpose(platform_id, name)))
+            write_private(data.keys / f"{name}.sealed", seal(kek, plaintext, purpose(platform_id, name)))
         public = ring.snapshot_public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         write_private(data.keys / "snapshot.pub", public)
         return ring
@@ -92,14 +92,14 @@ class KeyRing:
     def open(cls, data: DataFolder, kek_file: str | None) -> "KeyRing":
         """Raises Fault(keys_missing | kek_unusable | vault_unseal_failed)."""
         platform_id = read_platform(data).platform_id
-        kek = _read_kek(kek_path(platform_id, kek_file))
+        kek = read_kek(kek_path(platform_id, kek_file))
         opened: dict[str, bytes] = {}
         for name in ("snapshot", "worker", "data"):
             try:
                 sealed = (data.keys / f"{name}.sealed").read_bytes()
             except OSError as error:
                 raise Fault(KEYS_MISSING) from error
-            opened[name] = unseal(kek, sealed, _purpose(platform_id, name))
+            opened[name] = unseal(kek, sealed, purpose(platform_id, name))
         private = Ed25519PrivateKey.from_private_bytes(opened["snapshot"])
         return cls(
             platform_id=platform_id,
@@ -110,13 +110,14 @@ class KeyRing:
         )
 
 
-def _purpose(platform_id: str, name: str) -> bytes:
+def purpose(platform_id: str, name: str) -> bytes:
+    """The AAD of a sealed key file."""
     return f"mcp-platform key\x00{platform_id}\x00{name}".encode()
 
 
 def _make_kek(path: Path) -> bytes:
     if path.exists():
-        return _read_kek(path)
+        return read_kek(path)
     if not path.parent.exists():
         make_private(path.parent)
     kek = os.urandom(KEY_BYTES)
@@ -127,7 +128,8 @@ def _make_kek(path: Path) -> bytes:
     return kek
 
 
-def _read_kek(path: Path) -> bytes:
+def read_kek(path: Path) -> bytes:
+    """The key-encryption key. Raises Fault(kek_unusable)."""
     try:
         with path.open("rb") as stream:
             found = os.fstat(stream.fileno())

@@ -1,7 +1,7 @@
 """Small real processes in place of the platform's own, so that the supervisor is tested by itself.
 
-What one is to do wrong comes through the environment: STAND_IN_CRASH (a role that ends at once), STAND_IN_REFUSE (a
-role that finds the configuration wrong).
+What one is to do wrong comes through the environment: STAND_IN_CRASH (a role that ends at once, while there is a file
+`crash` beside the data folder), STAND_IN_REFUSE (a role that finds the configuration wrong).
 """
 
 import contextlib
@@ -20,21 +20,21 @@ from mcp_platform.net.inherit import Inherited
 from mcp_platform.supervisor.roles import Role
 
 
-def misbehave(role: str) -> None:
-    if os.environ.get("STAND_IN_CRASH") == role:
+def misbehave(role: str, inherited: Inherited) -> None:
+    if os.environ.get("STAND_IN_CRASH") == role and (inherited.data.root.parent / "crash").exists():
         os._exit(3)
     if os.environ.get("STAND_IN_REFUSE") == role:
         raise Fault(CONFIGURATION)
 
 
 def control(inherited: Inherited) -> None:
-    misbehave("control")
+    misbehave("control", inherited)
     signal.sigwait(termination())
 
 
 def upstream_host(inherited: Inherited) -> None:
     """Starts a program whose own child leaves its session and its parent: what PDEATHSIG alone does not reach."""
-    misbehave("upstream-host")
+    misbehave("upstream-host", inherited)
     waited_for = termination()
     subprocess.run(["/bin/sh", "-c", "setsid sleep 600 &"], check=True)
     subprocess.Popen(["/bin/sleep", "600"])
@@ -42,7 +42,7 @@ def upstream_host(inherited: Inherited) -> None:
 
 
 def worker(inherited: Inherited, slot: int) -> None:
-    misbehave("worker")
+    misbehave("worker", inherited)
     Worker(inherited, slot).serve()
 
 

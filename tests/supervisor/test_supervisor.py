@@ -120,9 +120,22 @@ def test_a_process_that_never_starts_does_not_stop_the_others() -> None:
     with stand_in(environment={"STAND_IN_CRASH": "control"}) as platform:
         platform.begin()
         worker = platform.pid_of("worker")
+        (platform.folder / "crash").touch()
+        os.kill(platform.pid_of("control"), signal.SIGKILL)
         platform.wait_for(lambda: platform.status()["processes"][0]["restarts"] >= 4, "four restarts")
         assert platform.pid_of("worker") == worker
         assert platform.ask()["pid"] in platform.everybody()
+
+
+def test_a_start_that_never_succeeds_is_given_up() -> None:
+    with stand_in(environment={"STAND_IN_CRASH": "worker"}) as platform:
+        (platform.folder / "crash").touch()
+        platform.start()
+        said = platform.said()
+        assert (said["code"], said["process"]) in [("start_failed", "worker-0"), ("start_failed", "worker-1")]
+        assert platform.process is not None
+        platform.process.wait(BOUND_S)
+        assert platform.everybody() == []
 
 
 def test_a_process_that_finds_the_configuration_wrong_ends_the_start() -> None:

@@ -23,3 +23,10 @@ NOT_INITIALISED = define(
     text="There is no platform in this data folder; run `mcp-platform init` first.",
     whose="caller",
 )
+START_FAILED = define(
+    "start_failed",
+    http=500,
+    jsonrpc=-31503,
+    text="A process of the platform ended each time it was started, so the platform never became ready; see its log.",
+    whose="platform",
+)

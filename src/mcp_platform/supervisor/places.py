@@ -20,6 +20,8 @@ class Place:
     since: float = 0.0
     """Unix time of the last start."""
     restarts: int = 0
+    deaths: int = 0
+    """How often its process ended unasked."""
     started: float = 0.0
     """Monotonic time of the last start."""
     due: float | None = 0.0
@@ -41,6 +43,7 @@ class Place:
     def emptied(self) -> float:
         """Its process ended. Returns the seconds until the next start: none where we asked it to end."""
         now = time.monotonic()
+        self.deaths += self.kill_at is None
         self.delay_s = None if self.kill_at is not None else next_delay_s(self.delay_s, now - self.started)
         self.pid = self.kill_at = None
         self.due = now + (self.delay_s or 0.0)

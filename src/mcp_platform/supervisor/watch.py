@@ -17,9 +17,11 @@ from mcp_platform.net.inherit import Inherited
 from mcp_platform.supervisor import children, descendants, notify, status
 from mcp_platform.supervisor.containment import Containment
 from mcp_platform.supervisor.drain import drain, kill_late, seconds_to_end
+from mcp_platform.supervisor.errors import START_FAILED
 from mcp_platform.supervisor.places import Place
 from mcp_platform.supervisor.ready import Readiness
 from mcp_platform.supervisor.reload import plan
+from mcp_platform.supervisor.restart import MOST_FAILED_STARTS
 from mcp_platform.supervisor.roll import Roll
 from mcp_platform.supervisor.terminal import Terminal
 
@@ -46,9 +48,13 @@ class Supervisor:
     _roll: Roll | None = None
     """The processes that a reload has still to replace."""
     _verdict: int | None = None
+    _failure: Fault | None = None
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT, or until a process says that the configuration will never do. An exit code."""
+        """Until SIGTERM or SIGINT, or until a process says that the configuration will never do. An exit code.
+
+        Raises Fault(start_failed).
+        """
         self._fill_due()
         while self._verdict is None:
             taken = signal.sigtimedwait(SIGNALS, self._patience_s())
@@ -66,6 +72,8 @@ class Supervisor:
         drain(self.places, self.world, self._reap)
         if self.containment is Containment.SUBREAPER:
             descendants.clear()
+        if self._failure is not None:
+            raise self._failure
         return self._verdict or 0
 
     def _patience_s(self) -> float:
@@ -105,9 +113,19 @@ class Supervisor:
             _log.info("process_ended", ended=place.name, process_id=pid, exit_code=code)
         else:
             _log.warning("process_died", died=place.name, process_id=pid, exit_code=code, restart_in_s=delay_s)
-        if code == children.EXIT_CONFIGURATION and not self.readiness.reached:
-            self._verdict = code
+        if not self.readiness.reached:
+            self._judge_start(place, code)
         self._tell_status()
+
+    def _judge_start(self, place: Place, code: int) -> None:
+        if code == children.EXIT_CONFIGURATION:
+            self._verdict = code
+        elif place.deaths >= MOST_FAILED_STARTS:
+            self._verdict = children.EXIT_FAILED
+            text = (
+                f"The process {place.name} ended each time it was started, so the platform is not ready; see its log."
+            )
+            self._failure = Fault(START_FAILED, text, {"process": place.name})
 
     def _tell_status(self) -> None:
         try:

@@ -21,7 +21,8 @@ from mcp_platform.features.identity.tables import SETUP_LINKS, add_principal
 from mcp_platform.features.rbac.model import MEMBER
 from mcp_platform.features.rbac.tables import add_role, grant
 from mcp_platform.features.vault.errors import KEYS_EXIST
-from mcp_platform.features.vault.keys import KeyRing, kek_path, read_platform
+from mcp_platform.features.vault.keys import KeyRing, kek_path
+from mcp_platform.features.vault.model import read_platform
 from mcp_platform.store import migrate, revision
 from mcp_platform.store.action import Context, Secrets
 from mcp_platform.store.engine import open_sqlite

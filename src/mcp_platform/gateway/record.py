@@ -7,7 +7,7 @@ from mcp_platform.base.config import Settings
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder
 from mcp_platform.features.upstreams.model import ToolRow
-from mcp_platform.features.vault.keys import read_platform
+from mcp_platform.features.vault.model import read_platform
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.outlet import Exchange
 from mcp_platform.gateway.request import Request

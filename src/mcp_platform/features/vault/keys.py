@@ -17,17 +17,10 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder, make_private, write_private
 from mcp_platform.features.vault.check import KEY_BYTES, seal, unseal
 from mcp_platform.features.vault.errors import KEK_UNUSABLE, KEYS_EXIST, KEYS_MISSING
-from mcp_platform.features.vault.model import is_ours_alone
+from mcp_platform.features.vault.model import Platform, is_ours_alone, read_platform
 
 WORKER_SECRET_BYTES = 64
 """Bytes: 32 for the MAC of API keys, 32 to seal ids."""
-
-
-class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """DATA/keys/platform.json: who this platform is. Not secret."""
-
-    platform_id: str
-    created_at: float
 
 
 def kek_path(platform_id: str, kek_file: str | None) -> Path:
@@ -35,14 +28,6 @@ def kek_path(platform_id: str, kek_file: str | None) -> Path:
     if kek_file is not None:
         return Path(kek_file).expanduser()
     return Path("~/.config/mcp-platform").expanduser() / f"{platform_id}.kek"
-
-
-def read_platform(data: DataFolder) -> Platform:
-    """Raises Fault(keys_missing)."""
-    try:
-        return msgspec.json.decode((data.keys / "platform.json").read_bytes(), type=Platform)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise Fault(KEYS_MISSING) from error
 
 
 @dataclass(frozen=True, slots=True, repr=False)

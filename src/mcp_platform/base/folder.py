@@ -52,6 +52,11 @@ class DataFolder:
     def journal(self) -> Path:
         return self.root / "journal"
 
+    @property
+    def record_index(self) -> Path:
+        """The journal in SQL, for searching. It can be removed: control builds it anew from the journal."""
+        return self.root / "record.db"
+
 
 def make_private(folder: Path) -> None:
     """Make `folder` with mode 0700, or set that mode on one that is there."""

@@ -1,0 +1,58 @@
+"""SIGHUP on a real platform under load: new settings hold, nobody is refused, stdio servers live on."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from tests.journeys.callers import Callers
+from tests.journeys.platform import Platform
+from tests.journeys.processes import process_table
+from tests.journeys.stock_servers import free_port
+from tests.journeys.test_kill import SERVER
+
+
+def pids(platform: Platform) -> dict[str, int]:
+    rows = json.loads((platform.data / "run" / "processes.json").read_text())["processes"]
+    return {f"{row['role']}-{row['slot']}": row["pid"] for row in rows}
+
+
+def servers(log: Path) -> set[int]:
+    return {pid for pid, (_, process) in process_table().items() if str(log) in process.line}
+
+
+def test_a_reload_takes_new_settings_and_a_bad_file_changes_nothing(tmp_path: Path) -> None:
+    platform = Platform.make(tmp_path)
+    config = platform.data / "mcp-platform.toml"
+    platform.start("--port", str(free_port()))
+    log = tmp_path / "executed"
+    platform.cli("server", "add", "echo", "--", "/usr/bin/env", "python3", str(SERVER), str(log), "600.6")
+    callers = Callers(4, platform.ports["gateway"], platform.api_key).begin()
+    try:
+        began = time.monotonic()
+        platform.wait_for(lambda: callers.all_called_since(began), "every caller's first call", 10)
+        before, stdio = pids(platform), servers(log)
+        assert platform.request("GET", "/readyz", headers={"Host": "mcp.example.com"}).status == 403
+        text = config.read_text()
+        config.write_text(text + '\n[calls]\nparked_ttl_s = "soon"\n')
+        os.kill(platform.pid, signal.SIGHUP)
+        platform.wait_for(lambda: "reload_refused" in platform.log(), "the refusal")
+        assert pids(platform) == before
+        head, _, tail = text.partition("[gateway]\n")
+        config.write_text(f'{head}[gateway]\nallowed_hosts = ["mcp.example.com"]\n{tail}')
+        os.kill(platform.pid, signal.SIGHUP)
+        platform.wait_for(lambda: '"event": "reloaded"' in platform.log(), "the reload to end", 30)
+        for _ in range(8):
+            assert platform.request("GET", "/readyz", headers={"Host": "mcp.example.com"}).status == 200
+        after = pids(platform)
+        assert {name for name in before if after[name] == before[name]} == {"upstream-host-None"}
+        assert servers(log) == stdio
+        began = time.monotonic()
+        platform.wait_for(lambda: callers.all_called_since(began), "every caller to go on", 10)
+    finally:
+        callers.end()
+        platform.stop()
+    print(dict(callers.tally.outcomes))
+    assert set(callers.tally.outcomes) <= {"ok", "broken", "refused 404 -31404"}, callers.tally.outcomes
+    assert callers.tally.wrong == []

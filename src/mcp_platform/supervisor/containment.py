@@ -109,6 +109,7 @@ def _keep(containment: Containment, live: Callable[[], NoReturn], lifeline: int)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.setsid()
     kernel.set_name("mcpp keeper")
+    kernel.forbid_new_privileges()
     if in_namespace:
         _enter_user_namespace()
     else:

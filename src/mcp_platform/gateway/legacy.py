@@ -3,7 +3,7 @@
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.gateway import answers
+from mcp_platform.gateway import answers, record
 from mcp_platform.gateway.asked import slot_of
 from mcp_platform.gateway.errors import PARKED_GONE, RESPONSE_UNEXPECTED
 from mcp_platform.gateway.identity import Identity
@@ -24,12 +24,16 @@ from mcp_platform.wire.modern import Meta
 async def serve(world: World, view: View, exchange: Exchange, identity: Identity, message: jsonrpc.Message) -> None:
     """Answer one message. Raises Fault."""
     if message.method == "initialize" and message.kind == "request":
+        record.answered(world, exchange, identity, message.method)
         _initialize(world, exchange, identity, message)
         return
     _refuse_headless_modern(message)
     session = world.sessions.open(exchange.headers.get(names.SESSION), identity)
+    # What another worker sent on is in that worker's record already; an answer to a question is in its owner's.
+    if message.kind != "response" and message.method != "tools/call" and not is_hop(exchange):
+        record.answered(world, exchange, identity, message.method, session.mark)
     if message.kind == "response":
-        await _response(world, exchange, session, message)
+        await _response(world, exchange, identity, session, message)
     elif message.kind == "notification":
         _notification(world, exchange, session, message)
     else:
@@ -39,6 +43,7 @@ async def serve(world: World, view: View, exchange: Exchange, identity: Identity
 def end_session(world: World, exchange: Exchange, identity: Identity) -> None:
     """DELETE: the client ends its session. Raises Fault(session_missing, session_unknown)."""
     session = world.sessions.open(exchange.headers.get(names.SESSION), identity)
+    record.answered(world, exchange, identity, "DELETE /mcp", session.mark)
     ended = world.sessions.end(session)
     if not world.tell_ended.full():
         world.tell_ended.put_nowait(ended)
@@ -87,7 +92,9 @@ def _notification(world: World, exchange: Exchange, session: Session, message: j
     exchange.reply(202)
 
 
-async def _response(world: World, exchange: Exchange, session: Session, message: jsonrpc.Message) -> None:
+async def _response(
+    world: World, exchange: Exchange, identity: Identity, session: Session, message: jsonrpc.Message
+) -> None:
     slot = slot_of(message.id)
     if slot is None:
         raise Fault(RESPONSE_UNEXPECTED)
@@ -96,6 +103,7 @@ async def _response(world: World, exchange: Exchange, session: Session, message:
             raise Fault(PARKED_GONE)
         await world.owners.forward(slot, exchange)
         return
+    record.answered(world, exchange, identity, "response", session.mark)
     world.asked.give(message.id, session.mark, Answer(result=message.result, error=message.error))
     exchange.reply(202)
 

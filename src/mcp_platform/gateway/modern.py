@@ -1,6 +1,7 @@
 """Clients that speak 2026-07-28: every request stands alone."""
 
 from mcp_platform.base.errors import Fault
+from mcp_platform.gateway import record
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.methods import SERVED
 from mcp_platform.gateway.outlet import Exchange
@@ -18,6 +19,7 @@ async def serve(world: World, view: View, exchange: Exchange, identity: Identity
     if message.kind == "response":
         raise Fault(INVALID_REQUEST)
     if message.kind == "notification" or message.id is None:
+        record.answered(world, exchange, identity, message.method)
         _acknowledge(exchange)
         return
     meta = modern.check(message, exchange.headers)
@@ -37,6 +39,8 @@ async def serve(world: World, view: View, exchange: Exchange, identity: Identity
         session=b"",
         hop=isinstance(exchange, HopExchange),
     )
+    if method.name != "tools/call":
+        record.answered(world, exchange, identity, method.name)
     await SERVED[method.name](request)
 
 

@@ -14,7 +14,7 @@ from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal, Ticket
 from mcp_platform.journal.options import Options
-from mcp_platform.journal.record import Intent, Refusal
+from mcp_platform.journal.record import Answered, Intent, Refusal
 from mcp_platform.journal.subjects import SubjectKeys
 from mcp_platform.journal.writer import JournalWriter
 
@@ -61,6 +61,26 @@ async def intent(journal: CallJournal, request: Request, tool: ToolRow, argument
             definition=tool.definition_hash,
         ),
         arguments,
+    )
+
+
+def answered(world: World, exchange: Exchange, caller: Identity, method: str, session: bytes = b"") -> None:
+    """Record a request that is about to be answered here. Raises Fault(journal_unavailable)."""
+    world.journal.answered(
+        Answered(
+            principal=caller.principal.id,
+            agent=caller.agent,
+            agent_known="key",
+            tenant=caller.principal.tenant,
+            credential=caller.credential,
+            session=session.hex(),
+            address=exchange.address,
+            method=method[:MAX_METHOD_CHARACTERS],
+            decision="allow",
+            rule="known",
+            revision=world.view.snapshot.revision if world.view else 0,
+            request_bytes=len(exchange.body),
+        )
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
+from mcp_platform.gateway import record
 from mcp_platform.gateway.active import ActiveCall
 from mcp_platform.gateway.errors import PARKED_GONE
 from mcp_platform.gateway.parking import RequestState, digest_of, give_answers
@@ -45,6 +46,7 @@ async def resume(
 
 
 async def _go_on(request: Request, state: RequestState, responses: dict[str, msgspec.Raw]) -> None:
+    record.answered(request.world, request.exchange, request.identity, "tools/call resumed")
     active = request.world.parking.resume(state)
     if active.task is None or active.task.done():
         raise Fault(PARKED_GONE)

@@ -4,6 +4,7 @@
     …send it upstream…
     await ticket.outcome("ok", result=answer)      # returns when the answer may be released; Fault: withhold it
     ticket.note("cancelled")                       # where nobody waits for an answer: not awaited
+    journal.answered(Answered(method=…, principal=…))  # before an answer of our own; Fault: do not answer
     journal.refusal(Refusal(error=…, address=…))   # never raises, never waits
 
 In `relaxed` none of these gives up the loop unless the disk is in trouble; `group` waits for one sync, `strict` two.
@@ -19,7 +20,7 @@ from mcp_platform.journal.content import ARGUMENTS, RESULT, hashed, recorded
 from mcp_platform.journal.errors import JOURNAL_UNAVAILABLE
 from mcp_platform.journal.options import OUTCOME_BYTES
 from mcp_platform.journal.position import Position
-from mcp_platform.journal.record import Content, Intent, Outcome, Refusal
+from mcp_platform.journal.record import Answered, Content, Intent, Outcome, Refusal
 from mcp_platform.journal.refusals import RefusalTable
 from mcp_platform.journal.subjects import SubjectKey, SubjectKeys
 from mcp_platform.journal.writer import JournalWriter
@@ -128,6 +129,11 @@ class CallJournal:
         if size > OUTCOME_BYTES // 4 and not self.writer.admits(size):
             return hashed(key, RESULT, result)
         return content
+
+    def answered(self, record: Answered) -> None:
+        """Record a request that is answered here; nobody waits. Raises Fault(journal_unavailable)."""
+        self.writer.admit(INTENT_BYTES)
+        self.writer.append(record)
 
     def refusal(self, refusal: Refusal) -> None:
         """Record that a request was refused. Never raises, never waits."""

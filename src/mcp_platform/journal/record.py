@@ -151,7 +151,7 @@ class Control(Record, tag=6, gc=False, kw_only=True):
     """Audit tag `area:thing:verb`."""
     target: str = ""
     outcome: str = ""
-    """`ok`, `refused` or `failed`."""
+    """`ok`, `refused` or `failed`; `begun` before a change, and another record of its trace after."""
     error: str = ""
     params: str = "{}"
     """JSON of what the action allows to be recorded."""
@@ -199,6 +199,11 @@ class Retained(Record, tag=10, gc=False, kw_only=True):
     """Ed25519 by the journal's key."""
 
 
+class Answered(Caller, tag=12, gc=False, kw_only=True):
+    """A request that the gateway answers by itself and sends to nobody: a list, `initialize`, `ping`, a notification,
+    the end of a session. Written before the answer; what it asked for is in `method`, who asked in the rest."""
+
+
 class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How far a segment went when a checkpoint was made."""
 
@@ -222,13 +227,24 @@ class Checkpoint(Record, tag=11, gc=False, kw_only=True):
     previous: bytes = b""
     """`signature` of the checkpoint before it; empty in the first one."""
     heads: list[Head] = []
-    """The newest segment of every writer, and each that was closed since the checkpoint before."""
+    """Every segment that is open, the newest of every writer, and each that was closed since the checkpoint before."""
     signature: bytes = b""
     """Ed25519 by the journal's key."""
 
 
 AnyRecord = (
-    Segment | Intent | Outcome | Refusal | Refusals | Control | ClockJump | Sealed | Recovered | Retained | Checkpoint
+    Segment
+    | Intent
+    | Outcome
+    | Refusal
+    | Refusals
+    | Control
+    | ClockJump
+    | Sealed
+    | Recovered
+    | Retained
+    | Checkpoint
+    | Answered
 )
 KINDS: Final[tuple[type[Record], ...]] = (
     Segment,
@@ -242,6 +258,7 @@ KINDS: Final[tuple[type[Record], ...]] = (
     Recovered,
     Retained,
     Checkpoint,
+    Answered,
 )
 
 

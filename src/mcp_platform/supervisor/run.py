@@ -47,12 +47,14 @@ def run(
     """
     log.setup("supervisor", settings.processes.log_level)
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    preflight.check_folder(data)
-    lock = FolderLock.take(data.lock, _LOCK_WAIT_S)
     try:
-        return _serve(data, settings, reload, on_ready, roles, containment or Containment.strongest())
+        preflight.check_folder(data)
+        lock = FolderLock.take(data.lock, _LOCK_WAIT_S)
+        try:
+            return _serve(data, settings, reload, on_ready, roles, containment or Containment.strongest())
+        finally:
+            lock.release()
     finally:
-        lock.release()
         signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from mcp_platform.base import clock
+from mcp_platform.base import clock, ids
 from mcp_platform.base.config import Settings
 from mcp_platform.base.errors import INTERNAL, INVALID, Fault
 from mcp_platform.base.log import Log
@@ -30,6 +30,20 @@ T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 
 
+class Records(Protocol):
+    """Where all that is asked of control is recorded, beside SQL and before it."""
+
+    async def control(self, kind: str, event: Event, *, trace: str, revision: int = 0) -> None:
+        """Returns when it is on the disk. Raises Fault: then what it speaks of does not happen."""
+
+
+class Unrecorded:
+    """No journal: the first run, and tests of other things."""
+
+    async def control(self, kind: str, event: Event, *, trace: str, revision: int = 0) -> None:
+        """Nothing to do."""
+
+
 class Publishes(Protocol):
     """Who makes a snapshot of what changed and hands it to the workers."""
 
@@ -44,6 +58,8 @@ class Publishes(Protocol):
 class _Done:
     answer: dict[str, object] = field(repr=False)
     draft: Any
+    event: Event
+    revision: int
 
 
 @dataclass(slots=True)
@@ -56,6 +72,8 @@ class _Asked:
     """None until they are decoded."""
     recorded: str = "{}"
     """What the audit log keeps of them."""
+    trace: str = field(default_factory=lambda: ids.random_text(16))
+    """Binds the records of one request."""
 
     def failed(self, outcome: str, code: str) -> Event:
         return Event(self.actor.id, self.action.audit, outcome, error=code, params=self.recorded)
@@ -84,6 +102,7 @@ class Executor:
         self._under_way: set[asyncio.Task[Any]] = set()
         self.observe: Callable[[], Mapping[str, object]] = dict
         """Asked on the loop before each action; whoever knows the workers puts its answer here."""
+        self.record: Records = Unrecorded()
 
     async def execute(
         self, name: str, params: object, actor: Actor, progress: Progress | None = None
@@ -91,7 +110,8 @@ class Executor:
         """The answer to one request. `params` is decoded JSON. Raises Fault."""
         action = self._actions.get(name)
         if action is None or (action.internal and actor.kind != "system"):
-            await self._audit(Event(actor.id, Tag.PLATFORM_REQUEST_UNKNOWN, "refused", error=ACTION_UNKNOWN.code))
+            unknown = Event(actor.id, Tag.PLATFORM_REQUEST_UNKNOWN, "refused", error=ACTION_UNKNOWN.code)
+            await self._audit(unknown, ids.random_text(16))
             raise Fault(ACTION_UNKNOWN)
         asked = _Asked(action, actor)
         context = await self._or_audited(asked, self._prepare(asked, params, progress))
@@ -114,14 +134,15 @@ class Executor:
         try:
             return await work
         except Fault as fault:
-            await self._audit(asked.failed("refused" if fault.kind.whose == "caller" else "failed", fault.kind.code))
+            outcome = "refused" if fault.kind.whose == "caller" else "failed"
+            await self._audit(asked.failed(outcome, fault.kind.code), asked.trace)
             raise
         except asyncio.CancelledError:
-            self._own(self._audit(asked.failed("failed", "cancelled")))
+            self._own(self._audit(asked.failed("failed", "cancelled"), asked.trace))
             raise
         except Exception as error:  # the root of an action: whatever it is, it is logged, audited and told safely
             _log.error("action_failed", exc=error, action=asked.action.name)
-            await self._audit(asked.failed("failed", INTERNAL.code))
+            await self._audit(asked.failed("failed", INTERNAL.code), asked.trace)
             raise Fault(INTERNAL) from error
 
     async def _prepare(self, asked: _Asked, params: object, progress: Progress | None) -> Context:
@@ -143,11 +164,18 @@ class Executor:
         return replace(context, found=await action.look(gathered, self._reach))
 
     async def _change(self, asked: _Asked, context: Context) -> dict[str, object]:
-        if asked.action.reads:
-            return (await self._in_thread(lambda: self._transact(asked, context))).answer
+        action = asked.action
+        if action.reads:
+            read = await self._in_thread(lambda: self._transact(asked, context))
+            await self.record.control("read", read.event, trace=asked.trace, revision=read.revision)
+            return read.answer
+        begun = Event(asked.actor.id, action.audit, "begun", params=asked.recorded)
+        await self.record.control("change", begun, trace=asked.trace)
         async with self._turn:  # revisions are published in the order in which they were committed
             done = await self._in_thread(lambda: self._transact(asked, context))
-            return {**done.answer, "published": await self._publish(done.draft)}
+            published = await self._publish(done.draft)
+            await self._said(asked, done)
+            return {**done.answer, "published": published}
 
     def _transact(self, asked: _Asked, context: Context) -> _Done:
         action = asked.action
@@ -157,7 +185,14 @@ class Executor:
             done = Event(asked.actor.id, action.audit, "ok", target=change.target, params=asked.recorded)
             append(unit, done)
             draft = None if action.reads else self._publisher.build(unit, change.touched, number)
-        return _Done({**change.result, **change.secret}, draft)
+        return _Done({**change.result, **change.secret}, draft, done, number)
+
+    async def _said(self, asked: _Asked, done: _Done) -> None:
+        """The change is committed, and its beginning is recorded: a disk that refuses now cannot take it back."""
+        try:
+            await self.record.control("change", done.event, trace=asked.trace, revision=done.revision)
+        except Fault as fault:
+            _log.error("change_not_recorded", exc=fault, action=asked.action.name)
 
     async def _publish(self, draft: Any) -> dict[str, object]:  # noqa: ANN401  # the publisher's own
         """The change is committed: what goes wrong here is told, and mended by the next publish or start."""
@@ -167,7 +202,7 @@ class Executor:
             _log.error("publish_failed", exc=error)
             return {"error": "committed, but not yet handed to the workers; see the log"}
 
-    async def _audit(self, event: Event) -> None:
+    async def _audit(self, event: Event, trace: str) -> None:
         """A refusal that cannot be written is logged: nothing was changed, and the caller is refused all the same."""
 
         def write() -> None:
@@ -176,6 +211,7 @@ class Executor:
 
         try:
             await self._in_thread(write)
+            await self.record.control("refusal", event, trace=trace)
         except Fault as fault:
             _log.error("refusal_not_audited", exc=fault, actor=event.actor, tag=event.tag, error_code=event.error)
 

@@ -13,6 +13,7 @@ from mcp_platform.control.entry import local_actor
 from mcp_platform.control.execute import Executor
 from mcp_platform.control.probe import Probe
 from mcp_platform.control.publish import Draft, Publisher
+from mcp_platform.control.record import ControlRecord
 from mcp_platform.control.registry import ACTIONS
 from mcp_platform.features.upstreams.check import Found, ServerSpec
 from mcp_platform.features.vault.keys import KeyRing
@@ -57,10 +58,13 @@ async def _run(
         publisher = _NextStart(Publisher(data, ring.platform_id, ring.snapshot_private, settings))
         reach = _WebOnly(Probe(settings, Broker(_nobody_asks), host))
         executor = Executor(store, ring, settings, publisher, reach, ACTIONS)
+        executor.record = record = await ControlRecord.open(data, settings, ring.platform_id)
+        await record.started()
         try:
             return await executor.execute(action, params, local_actor(os.getuid()), tell)
         finally:
             await executor.close()
+            await record.close()
     finally:
         await host.close()
         store.close()

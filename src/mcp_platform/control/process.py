@@ -20,6 +20,7 @@ from mcp_platform.control.execute import Executor
 from mcp_platform.control.feed import FeedServer
 from mcp_platform.control.probe import Probe
 from mcp_platform.control.publish import Publisher
+from mcp_platform.control.record import ControlRecord
 from mcp_platform.control.registry import ACTIONS
 from mcp_platform.control.rotation import Rotation
 from mcp_platform.control.start import (
@@ -53,6 +54,7 @@ class _Control:
 
     store: Store
     executor: Executor
+    record: ControlRecord
     host: HostConnection
     servers: list[asyncio.Server]
     console: HttpServer
@@ -95,6 +97,9 @@ async def _start(inherited: Inherited) -> _Control:
     )
     broker = Broker(lambda upstream, version: look_up_access(executor, ring, upstream, version))
     executor = Executor(store, ring, settings, publisher, Probe(settings, broker, host), ACTIONS)
+    record = await ControlRecord.open(data, settings, ring.platform_id)
+    executor.record = record
+    await record.started()
     await publish_at_start(executor, publisher)
     await start_setup_link(executor)
     feed = FeedServer(publisher, settings.snapshot.heartbeat_s)
@@ -114,7 +119,7 @@ async def _start(inherited: Inherited) -> _Control:
     broker.renew = rotation.asked
     beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
     rotating = asyncio.get_running_loop().create_task(rotation.run(), name="rotation")
-    return _Control(store, executor, host, servers, console, beating, rotating)
+    return _Control(store, executor, record, host, servers, console, beating, rotating)
 
 
 async def _stop(control: _Control, drain_s: float) -> None:
@@ -126,6 +131,7 @@ async def _stop(control: _Control, drain_s: float) -> None:
     await _end(control.rotating)  # before the executor that it asks
     await control.executor.close()
     await _end(control.beating)
+    await control.record.close()  # after every change that it records
     await control.host.close()
     control.store.close()
     _log.info("control_ended", took_ms=round((clock.monotonic() - began) * 1000))

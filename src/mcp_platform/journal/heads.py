@@ -55,51 +55,56 @@ class _Follower:
 
 
 class Heads:
-    """The heads of all streams in a folder but that of the checkpoints themselves."""
+    """The heads of all segments in a folder but those of the checkpoints themselves."""
 
     def __init__(self, folder: Path, known: Iterable[Head]) -> None:
         self._folder = folder
-        self._following: dict[tuple[str, str], _Follower] = {}
-        self._known: dict[tuple[str, str], Head] = {}
-        """The newest of each stream, as last said."""
-        for head in known:
-            file = place.parse(f"{head.name}.seg")
-            if file is not None and (file.stream not in self._known or self._known[file.stream].name < head.name):
-                self._known[file.stream] = head
+        self._following: dict[str, _Follower] = {}
+        self._known = {head.name: head for head in known}
+        """What the last checkpoint said."""
+        self._newest: dict[tuple[str, str], str] = {}
+        for name in sorted(self._known):
+            if (file := place.parse(f"{name}.seg")) is not None:
+                self._newest[file.stream] = name
 
     def scan(self) -> list[Head] | None:
         """All heads for a checkpoint, or None where nothing changed since the last scan."""
-        changed: dict[str, Head] = {}
-        for file in place.segments(self._folder):
-            if file.writer != place.CHECKPOINTS:
-                self._look_at(file, changed)
+        files = [each for each in place.segments(self._folder) if each.writer != place.CHECKPOINTS]
+        changed = [head for file in files if (head := self._look_at(file)) is not None]
         if not changed:
             return None
-        heads = {head.name: head for head in self._known.values()}
-        return sorted((heads | changed).values(), key=lambda head: head.name)
+        # A closed segment is said once, but the newest of each writer always: so one checkpoint says where to go on.
+        for name in [name for name, head in self._known.items() if head.closed]:
+            if name not in self._newest.values():
+                del self._known[name]
+        for head in changed:
+            self._known[head.name] = head
+        for file in files:
+            if file.name in self._known:
+                self._newest[file.stream] = max(file.name, self._newest.get(file.stream, ""))
+        return sorted(self._known.values(), key=lambda head: head.name)
 
-    def _look_at(self, file: SegmentFile, changed: dict[str, Head]) -> None:
-        known = self._known.get(file.stream)
-        if known is not None and (file.name < known.name or (file.name == known.name and known.closed)):
-            return
-        follower = self._following.get(file.stream)
-        if follower is None or follower.file.name != file.name:
-            if follower is not None:
-                follower.reader.close()
+    def _look_at(self, file: SegmentFile) -> Head | None:
+        """The segment's head, if it is news."""
+        known = self._known.get(file.name)
+        if known.closed if known is not None else file.name < self._newest.get(file.stream, ""):
+            return None
+        follower = self._following.get(file.name)
+        if follower is None:
             try:
-                follower = self._following[file.stream] = _Follower(self._folder, file)
+                follower = self._following[file.name] = _Follower(self._folder, file)
             except FileNotFoundError:
-                return  # retention or compression was faster: the next scan sees what is there then
+                return None  # retention or compression was faster: the next scan sees what is there then
         advanced = follower.advance()
         head = follower.head()
-        if not advanced or head is None:
+        if not advanced or head is None or (known is not None and known.index >= head.index):
             follower.watch()
-            return
-        if known is not None and known.name == head.name and known.index >= head.index:
-            return  # read again after a start, up to where an earlier checkpoint was
-        if file.suffix == "seg":
-            os.fdatasync(follower.reader.handle)
-        self._known[file.stream] = changed[head.name] = head
+            return None
+        os.fdatasync(follower.reader.handle)
+        if head.closed:
+            follower.reader.close()
+            del self._following[file.name]
+        return head
 
     def close(self) -> None:
         for follower in self._following.values():

@@ -33,28 +33,30 @@ def _follow(
     findings: list[Finding],
     missing: set[str],
 ) -> None:
-    """One writer's segments, in their order."""
-    before: Walked | None = None
+    """One writer's segments, in their order. While a process hands over to its successor both write, so the segment
+    that one follows need not be the one before it by number."""
+    gone = {segment: last for segment, last in removed.values()}
+    present: dict[bytes, Walked] = {}
     for file in files:
         here = walked[file.name]
-        newest = file is files[-1]
         header = here.header
-        if header is not None and header.previous is not None:
-            if before is None or (before.header is not None and before.header.segment != header.previous):
-                gone = {segment: last for segment, last in removed.values()}
-                known = header.previous in gone and header.previous_hash in (None, gone[header.previous])
-                if not known:
-                    name = SegmentFile(file.node, file.writer, max(0, file.sequence - 1)).name
-                    missing.add(name)
-                    findings.append(Finding(Kind.SEGMENT_MISSING, name, None, None, f"{file.name} follows it"))
-            elif header.previous_hash is not None and header.previous_hash != before.last_hash:
+        if header is None:
+            continue
+        if header.previous is None:
+            if present:
+                findings.append(Finding(Kind.SEGMENT_MISPLACED, file.name, 0, None, "it says that it is the first"))
+        elif header.previous in present:
+            before = present[header.previous]
+            if header.previous_hash is not None and header.previous_hash != before.last_hash:
                 _ends_otherwise(before, findings)
-        elif before is not None and header is not None:
-            findings.append(Finding(Kind.SEGMENT_MISPLACED, file.name, 0, None, "it says that it is the first"))
-        if here.closing is None and header is not None:
-            kind = Kind.NOT_CLOSED
-            findings.append(Finding(kind, file.name, here.last_index + 1, None, "" if newest else "its writer died"))
-        before = here
+        elif header.previous not in gone or header.previous_hash not in (None, gone[header.previous]):
+            name = SegmentFile(file.node, file.writer, max(0, file.sequence - 1)).name
+            missing.add(name)
+            findings.append(Finding(Kind.SEGMENT_MISSING, name, None, None, f"{file.name} follows it"))
+        if here.closing is None:
+            why = "" if file is files[-1] else "its writer died, or hands over"
+            findings.append(Finding(Kind.NOT_CLOSED, file.name, here.last_index + 1, None, why))
+        present[header.segment] = here
 
 
 def _ends_otherwise(before: Walked, findings: list[Finding]) -> None:

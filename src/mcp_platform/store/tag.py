@@ -23,6 +23,7 @@ class Tag(StrEnum):
     KEYS_KEY_LIST = "keys:key:list"
     KEYS_KEY_REVOKE = "keys:key:revoke"
     PLATFORM_CONTROL_START = "platform:control:start"
+    PLATFORM_CONTROL_STOP = "platform:control:stop"
     PLATFORM_FIRST_RUN = "platform:first:run"
     PLATFORM_REQUEST_UNKNOWN = "platform:request:unknown"
     PLATFORM_STATUS_READ = "platform:status:read"

@@ -9,7 +9,8 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder, write_private
 from mcp_platform.features.vault.check import seal, unseal
 from mcp_platform.features.vault.errors import KEYS_MISSING
-from mcp_platform.features.vault.keys import kek_path, purpose, read_kek, read_platform
+from mcp_platform.features.vault.keys import kek_path, purpose, read_kek
+from mcp_platform.features.vault.model import read_platform
 
 _NAME = "journal"
 

@@ -123,7 +123,8 @@ def _refuse_ambiguous(keys: list[IssuerKey]) -> None:
 
 def _key(given: Mapping[str, Any], algorithms: tuple[str, ...]) -> IssuerKey:
     """Raises Weak or Useless."""
-    if given.get("use", "sig") != "sig" or "verify" not in given.get("key_ops", ["verify"]):
+    operations = given.get("key_ops", ["verify"])
+    if given.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         raise Useless("is not for signatures")
     kid = given.get("kid")
     if kid is not None and (not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARACTERS):

@@ -1,6 +1,6 @@
 """What the journal is told of requests: who asked for what, what was decided by which rule, and how it ended."""
 
-import os
+import random
 import re
 
 from mcp_platform.base.config import Settings
@@ -114,4 +114,4 @@ def trace_of(request: Request) -> str:
     meta = request.params.get("_meta")
     given = meta.get("traceparent") if isinstance(meta, dict) else None
     found = _TRACEPARENT.fullmatch(given) if isinstance(given, str) else None
-    return found[1] if found else os.urandom(16).hex()
+    return found[1] if found else f"{random.getrandbits(128):032x}"  # unique, and no secret

@@ -13,8 +13,7 @@ import pytest
 from mcp_platform.base.folder import DataFolder
 from mcp_platform.features.vault.keys import KeyRing
 from tests.journeys.callers import Callers
-from tests.journeys.platform import Platform
-from tests.journeys.stock_servers import free_port
+from tests.journeys.platform import Platform, running_platform
 from tests.journeys.test_kill import SERVER
 
 pytestmark = pytest.mark.xdist_group("own-processes")
@@ -78,15 +77,14 @@ def test_only_workers_and_the_supervisor_hold_what_workers_need(first_started: P
 
 
 def test_a_platform_that_ends_under_load_answers_every_call_that_it_took(tmp_path: Path) -> None:
-    platform = Platform.make(tmp_path)
-    platform.start("--port", str(free_port()))
     log = tmp_path / "executed"
-    platform.cli("server", "add", "echo", "--", "/usr/bin/env", "python3", str(SERVER), str(log), "600.5")
-    callers = Callers(4, platform.ports["gateway"], platform.api_key).begin()
-    try:
-        began = time.monotonic()
-        platform.wait_for(lambda: callers.all_called_since(began), "every caller's first call", 10)
-        assert platform.stop(signal.SIGTERM) == 0
-    finally:
-        callers.end()
+    with running_platform(tmp_path) as platform:
+        platform.cli("server", "add", "echo", "--", "/usr/bin/env", "python3", str(SERVER), str(log), "600.5")
+        callers = Callers(4, platform.ports["gateway"], platform.api_key).begin()
+        try:
+            began = time.monotonic()
+            platform.wait_for(lambda: callers.all_called_since(began), "every caller's first call", 10)
+            assert platform.stop(signal.SIGTERM) == 0
+        finally:
+            callers.end()
     assert set(log.read_text().split()) <= callers.tally.answered

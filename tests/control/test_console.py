@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import update
 
 from mcp_platform.base.config.settings import Http
-from mcp_platform.control.console.app import ALWAYS, ConsoleApp
+from mcp_platform.control.console.app import ConsoleApp
 from mcp_platform.control.start import setup_judge, start_setup_link
 from mcp_platform.features.cors.check import HostRule
+from mcp_platform.features.headers.check import for_api, for_pages
 from mcp_platform.features.identity.tables import SETUP_LINKS
 from mcp_platform.net.server import HttpServer
 from tests.control.worlds import World, world
@@ -27,7 +28,9 @@ async def console(folder: Path) -> AsyncIterator[tuple[World, int]]:
         sock.setblocking(False)
         port = sock.getsockname()[1]
         app = ConsoleApp(HostRule.of(None, "127.0.0.1", port), setup_judge(here.executor, here.ring), lambda: True)
-        server = HttpServer(app, Http(), gate=None, always=ALWAYS, name="console")
+        server = HttpServer(
+            app, Http(), gate=None, always=for_api(secure=False), pages=for_pages(secure=False), name="console"
+        )
         server.listen(sock)
         try:
             yield here, port

@@ -33,6 +33,9 @@ class SlotApp:
     def handle(self, exchange: Exchange) -> None:
         exchange.reply(200, b"%d" % self.slot)
 
+    def lines(self, path: str, headers: dict[str, str]) -> bytes:
+        return b""
+
     def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
         return fault.kind.http, b"", json.dumps({"error": fault.kind.code}).encode()
 

@@ -44,6 +44,9 @@ class EchoApp:
             return
         exchange.reply(200, json.dumps({"path": exchange.path, "length": len(exchange.body)}).encode())
 
+    def lines(self, path: str, headers: dict[str, str]) -> bytes:
+        return b""
+
     def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
         extra = b"" if fault.retry_after_s is None else b"Retry-After: %d\r\n" % fault.retry_after_s
         return fault.kind.http, extra, json.dumps({"error": fault.kind.code}).encode()

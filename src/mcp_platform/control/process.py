@@ -15,7 +15,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.control.broker import Broker
 from mcp_platform.control.cli_door import CliDoor
-from mcp_platform.control.console.app import ALWAYS, ConsoleApp
+from mcp_platform.control.console.app import ConsoleApp
 from mcp_platform.control.execute import Executor
 from mcp_platform.control.feed import FeedServer
 from mcp_platform.control.probe import Probe
@@ -30,7 +30,8 @@ from mcp_platform.control.start import (
     setup_judge,
     start_setup_link,
 )
-from mcp_platform.features.cors.check import HostRule
+from mcp_platform.features.cors.check import HostRule, own_origins
+from mcp_platform.features.headers.check import for_api, for_pages, is_secure
 from mcp_platform.features.vault.keys import KeyRing
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.net.server import HttpServer
@@ -106,8 +107,11 @@ async def _start(inherited: Inherited) -> _Control:
     executor.observe = lambda: {"workers": feed.status()}
     port = inherited.console[0].getsockname()[1] if inherited.console else settings.console.port
     hosts = HostRule.of(settings.console.public_url, settings.console.host, port)
-    app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0)
-    console = HttpServer(app, settings.http, gate=None, always=ALWAYS, name="console")
+    origins = own_origins(settings.console.public_url, settings.console.host, port, "http")
+    app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0, origins)
+    secure = is_secure(settings.console.public_url, None)
+    always, pages = for_api(secure=secure), for_pages(secure=secure)
+    console = HttpServer(app, settings.http, gate=None, always=always, pages=pages, name="console")
     servers = [
         await feed.serve(feed_sock),
         await broker.serve(broker_sock),

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.features.cors.check import HostRule, OriginRule
-from mcp_platform.features.cors.errors import HOST_REFUSED, ORIGIN_REFUSED
+from mcp_platform.features.cors.check import HostRule, OriginRule, Sharing, asks_for_private_network, preflight
+from mcp_platform.features.cors.errors import HOST_REFUSED, ORIGIN_REFUSED, PRIVATE_NETWORK_REFUSED
 from mcp_platform.gateway import answers, pipeline
 from mcp_platform.gateway.errors import ACCEPT_WRONG, CONTENT_TYPE_WRONG, METHOD_NOT_ALLOWED, PATH_UNKNOWN
 from mcp_platform.gateway.identity import bearer
@@ -17,20 +17,7 @@ from mcp_platform.gateway.world import World
 MCP = "/mcp"
 HEALTH = frozenset({"/healthz", "/health"})
 READY = frozenset({"/readyz", "/ready"})
-ALWAYS = (
-    b"X-Content-Type-Options: nosniff\r\n"
-    b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-    b"Referrer-Policy: no-referrer\r\n"
-    b"Cross-Origin-Resource-Policy: same-origin\r\n"
-    b"Cache-Control: no-store\r\n"
-)
-"""Header lines of every answer."""
-_PREFLIGHT = (
-    b"Access-Control-Allow-Methods: POST, DELETE, OPTIONS\r\n"
-    b"Access-Control-Allow-Headers: Authorization, Content-Type, Accept, Mcp-Protocol-Version, Mcp-Session-Id,"
-    b" Mcp-Method, Mcp-Name, Last-Event-ID\r\n"
-    b"Access-Control-Max-Age: 600\r\n"
-)
+_ALLOW = b"Allow: POST, DELETE, OPTIONS\r\n"
 
 
 class AgentApp:
@@ -40,6 +27,7 @@ class AgentApp:
         self._world = world
         self._hosts = hosts
         self._origins = origins
+        self._sharing = Sharing.of(origins)
 
     def early(self, method: str, path: str, headers: dict[str, str], address: str) -> Fault | None:
         """In this order: Host and Origin, path, HTTP method, the form of the credential and of the body to come."""
@@ -47,6 +35,8 @@ class AgentApp:
             return Fault(HOST_REFUSED)
         if not self._origins.accepts(headers.get("origin")):
             return Fault(ORIGIN_REFUSED)
+        if asks_for_private_network(headers):
+            return Fault(PRIVATE_NETWORK_REFUSED)
         if path in HEALTH or path in READY:
             return None if method in ("GET", "HEAD") else Fault(METHOD_NOT_ALLOWED)
         if path != MCP:
@@ -64,12 +54,15 @@ class AgentApp:
         if exchange.path == MCP and exchange.method != "OPTIONS":
             return pipeline.serve(self._world, exchange)
         if exchange.method == "OPTIONS":
-            exchange.reply(204, extra=_PREFLIGHT)
+            exchange.reply(204, extra=_ALLOW + (preflight(exchange.headers) if "origin" in exchange.headers else b""))
         elif exchange.path in HEALTH:
             exchange.reply(200, b'{"status":"ok"}')
         else:
             self._ready(exchange)
         return None
+
+    def lines(self, path: str, headers: dict[str, str]) -> bytes:
+        return self._sharing.lines(headers)
 
     def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
         return fault.kind.http, answers.fault_headers(fault), answers.fault_body(fault, None)

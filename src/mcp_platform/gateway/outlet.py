@@ -31,6 +31,8 @@ class Exchange(Protocol):
     address: str
     gone: bool
     started: bool
+    also: bytes
+    """Header lines that the answer has whatever it is, each with its CRLF; added to until it begins."""
 
     def on_gone(self, callback: Callable[[], None]) -> None: ...
     def reply(

@@ -72,16 +72,18 @@ class HopExchange:
         self.address = hop.address
         self.gone = False
         self.started = False
+        self.also = b""
+        """Of the owner's own; the first worker adds what the client's request asks for."""
         self._stream = stream
         self._callbacks: list[Callable[[], None]] = []
 
     def reply(self, status: int, body: bytes = b"", content_type: str = "application/json", extra: bytes = b"") -> None:
         self.started = True
-        self._send(Whole(status, body, content_type, extra))
+        self._send(Whole(status, body, content_type, extra + self.also))
 
     def start(self, status: int, content_type: str, extra: bytes = b"") -> None:
         self.started = True
-        self._send(Begin(status, content_type, extra))
+        self._send(Begin(status, content_type, extra + self.also))
 
     def write(self, data: bytes) -> None:
         self._send(Part(data))

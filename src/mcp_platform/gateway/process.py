@@ -10,9 +10,10 @@ from mcp_platform.base.clock import monotonic
 from mcp_platform.base.config import Settings
 from mcp_platform.base.log import Log
 from mcp_platform.features.cors.check import HostRule, OriginRule
+from mcp_platform.features.headers.check import for_api, is_secure
 from mcp_platform.features.jwt.check import resource_of
 from mcp_platform.gateway import pipeline
-from mcp_platform.gateway.app import ALWAYS, AgentApp
+from mcp_platform.gateway.app import AgentApp
 from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.feed import Feed
 from mcp_platform.gateway.owners import Owners
@@ -57,7 +58,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
         AgentApp(world, _hosts(inherited.settings, port), OriginRule.of(inherited.settings.gateway.allowed_origins)),
         inherited.settings.http,
         gate=inherited.gate,
-        always=ALWAYS,
+        always=for_api(secure=is_secure(inherited.settings.gateway.public_url, None)),
         name="gateway",
         refused=lambda fault, address: refused_early(journal, fault, address),
     )

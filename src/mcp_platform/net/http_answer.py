@@ -25,11 +25,14 @@ _MAX_HEADS = 256
 class AnswerHeads:
     """Ready beginnings of answers, from the status line to before the length."""
 
-    __slots__ = ("_always", "_date", "_heads")
+    __slots__ = ("_always", "_date", "_heads", "_pages")
 
-    def __init__(self, always: bytes) -> None:
+    def __init__(self, always: bytes, pages: bytes | None = None) -> None:
+        """`pages`: what HTML has instead of `always`."""
         assert not always or always.endswith(b"\r\n"), "header lines end with CRLF"
+        assert not pages or pages.endswith(b"\r\n"), "header lines end with CRLF"
         self._always = always
+        self._pages = always if pages is None else pages
         self._heads: dict[tuple[int, str], bytes] = {}
         self._date = b""
 
@@ -49,7 +52,7 @@ class AnswerHeads:
                 status,
                 _REASONS.get(status, b"Status"),
                 self._date,
-                self._always,
+                self._pages if content_type.startswith("text/html") else self._always,
             )
             if content_type and status not in WITHOUT_LENGTH:
                 head += b"Content-Type: %b\r\n" % content_type.encode("ascii")

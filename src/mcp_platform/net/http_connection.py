@@ -178,9 +178,10 @@ class Connection(asyncio.Protocol):
         """A request without a body leaves the connection usable; a body that nobody wants ends it."""
         if head.length or head.chunked or not head.keep_alive or self._surface.draining:
             raise fault
-        self._head = None
         status, extra, body = self._refusal(fault)
+        extra += self._lines()
         extra += KEEP_OLD if head.old else b""
+        self._head = None
         self.output.send(status, body, "application/json", extra, bodiless=head.method == "HEAD")
         self._rest()
         return True
@@ -189,7 +190,8 @@ class Connection(asyncio.Protocol):
 
     def _dispatch(self, head: Head, body: bytes) -> bool:
         surface = self._surface
-        exchange = Exchange(self.output, head, body, self.address, surface.name)
+        lines = surface.app.lines(head.path, head.headers)
+        exchange = Exchange(self.output, head, body, self.address, surface.name, lines)
         self._exchange = exchange
         self.state = _HANDLING
         self.deadline = _NEVER
@@ -227,7 +229,10 @@ class Connection(asyncio.Protocol):
             _log.error("request_failed", exc=error, method=exchange.method, listener=exchange.listener)
         if exchange.started or exchange.gone:
             return
-        status, extra, body = self._refusal(error if isinstance(error, Fault) else Fault(INTERNAL))
+        self._answer_fault(exchange, error if isinstance(error, Fault) else Fault(INTERNAL))
+
+    def _answer_fault(self, exchange: Exchange, fault: Fault) -> None:
+        status, extra, body = self._refusal(fault)
         exchange.reply(status, body, extra=extra)
 
     def _settle(self) -> bool:
@@ -242,7 +247,9 @@ class Connection(asyncio.Protocol):
             if exchange.started:
                 self.abort()  # a cut stream must not look like a whole one
             else:
-                self.refuse(Fault(INTERNAL))
+                exchange.keep_alive = False
+                self._answer_fault(exchange, Fault(INTERNAL))
+                self.close()
             return False
         if not exchange.keep_alive or self._surface.draining:
             self.close()
@@ -268,9 +275,15 @@ class Connection(asyncio.Protocol):
         self._surface.refused(fault, self.address)
         return self._surface.app.refuse(fault)
 
+    def _lines(self) -> bytes:
+        """What the request that is being read has on any answer."""
+        head, app = self._head, self._surface.app
+        return app.lines("", {}) if head is None else app.lines(head.path, head.headers)
+
     def refuse(self, fault: Fault) -> None:
         """Say why, then close in a way that lets the client read it."""
         status, extra, body = self._refusal(fault)
+        extra += self._lines()
         if fault.kind is errors.HTTP_METHOD:
             extra += ALLOW
         bodiless = self._head is not None and self._head.method == "HEAD"

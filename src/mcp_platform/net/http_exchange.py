@@ -25,6 +25,10 @@ class App(Protocol):
         return a coroutine for what has to wait. The coroutine runs as a task that the connection owns; it must bound
         its own waiting, and return only when the answer has ended."""
 
+    def lines(self, path: str, headers: dict[str, str]) -> bytes:
+        """Header lines for every answer to this request, refusals included. A request whose head could not be read
+        has an empty path and no headers."""
+
     def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
         """Status, further header lines and JSON body for a fault that the server met or `early` returned."""
 
@@ -53,6 +57,7 @@ class Exchange:
         "_callbacks",
         "_channel",
         "address",
+        "also",
         "body",
         "finished",
         "gone",
@@ -66,7 +71,9 @@ class Exchange:
         "started",
     )
 
-    def __init__(self, channel: Channel, head: Head, body: bytes, address: str, listener: str) -> None:
+    def __init__(
+        self, channel: Channel, head: Head, body: bytes, address: str, listener: str, also: bytes = b""
+    ) -> None:
         self.method = head.method
         self.path = head.path
         """Percent-encoded as it came, checked: no dot segments, no encoded slashes or control characters."""
@@ -80,6 +87,8 @@ class Exchange:
         self.old = head.old
         """HTTP/1.0."""
         self.keep_alive = head.keep_alive
+        self.also = also
+        """Header lines that the answer has whatever it is, each with its CRLF; added to until it begins."""
         self.started = False
         self.finished = False
         self.gone = False

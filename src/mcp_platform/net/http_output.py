@@ -32,6 +32,7 @@ class Output:
         """Send a whole answer."""
         if exchange.gone:
             return
+        extra += exchange.also
         if self._surface.draining:
             exchange.keep_alive = False
         if not exchange.keep_alive:
@@ -61,7 +62,8 @@ class Output:
             exchange.keep_alive = False
         head = self._surface.heads.head(status, content_type)
         framing = b"" if exchange.old else b"Transfer-Encoding: chunked\r\n"
-        self._write(b"%b%b%b%b\r\n" % (head, framing, b"" if exchange.keep_alive else CLOSE, extra))
+        close = b"" if exchange.keep_alive else CLOSE
+        self._write(b"%b%b%b%b%b\r\n" % (head, framing, close, exchange.also, extra))
 
     def stream(self, exchange: Exchange, data: bytes) -> None:
         """Send one part that is not empty."""

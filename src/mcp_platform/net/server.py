@@ -44,13 +44,15 @@ class HttpServer:
         *,
         gate: Gate | None,
         always: bytes = b"",
+        pages: bytes | None = None,
         name: str,
         refused: Callable[[Fault, str], None] | None = None,
     ) -> None:
-        """`always`: header lines for EVERY answer, each with CRLF. `gate` None: the ceilings hold for this process.
+        """`always`: header lines for EVERY answer, each with CRLF; `pages`: those of HTML instead. `gate` None: the
+        ceilings hold for this process.
         `refused` is told of every refusal that the server makes by itself, with the client's address."""
         self._loop = asyncio.get_running_loop()
-        self._surface = Surface(app, ceilings, name, self._loop, self._loop.time, AnswerHeads(always))
+        self._surface = Surface(app, ceilings, name, self._loop, self._loop.time, AnswerHeads(always, pages))
         self._surface.heads.at(clock.now())
         if refused is not None:
             self._surface.refused = refused

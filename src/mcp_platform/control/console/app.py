@@ -1,5 +1,6 @@
 """Serves the console's listener: the set-up link, and whether control is well. Sets no cookie and reads none."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
@@ -9,8 +10,9 @@ import msgspec
 from mcp_platform.base.errors import ErrorKind, Fault, define
 from mcp_platform.base.log import Log
 from mcp_platform.control.console import pages
-from mcp_platform.features.cors.check import HostRule, OriginRule
-from mcp_platform.features.cors.errors import HOST_REFUSED, ORIGIN_REFUSED
+from mcp_platform.features.cors.check import HostRule, OriginRule, is_from_elsewhere
+from mcp_platform.features.cors.errors import CROSS_SITE_REFUSED, HOST_REFUSED, ORIGIN_REFUSED
+from mcp_platform.features.headers.check import page_policy
 from mcp_platform.features.identity.errors import SETUP_LINK_EXPIRED
 from mcp_platform.net.server import Exchange
 
@@ -28,17 +30,7 @@ PAGE_METHOD = define(
     text="This page is only read: send GET or HEAD.",
     whose="caller",
 )
-ALWAYS = (
-    b"Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
-    b"X-Content-Type-Options: nosniff\r\n"
-    b"X-Frame-Options: DENY\r\n"
-    b"Referrer-Policy: no-referrer\r\n"
-    b"Cross-Origin-Opener-Policy: same-origin\r\n"
-    b"Cross-Origin-Resource-Policy: same-origin\r\n"
-    b"Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
-    b"Cache-Control: no-store\r\n"
-)
-"""Header lines of every answer, errors included."""
+_NOT_PAGES = frozenset({"/healthz", "/readyz"})
 _HTML = "text/html; charset=utf-8"
 _log = Log("control.console")
 
@@ -49,9 +41,12 @@ SetupJudge = Callable[[str], Awaitable[ErrorKind | None]]
 class ConsoleApp:
     """What there is on the console's listener."""
 
-    def __init__(self, hosts: HostRule, judge_setup: SetupJudge, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, hosts: HostRule, judge_setup: SetupJudge, ready: Callable[[], bool], origins: OriginRule | None = None
+    ) -> None:
+        """`origins`: those of the console's own pages; there are no others."""
         self._hosts = hosts
-        self._origins = OriginRule.of()
+        self._origins = origins or OriginRule.of()
         self._judge_setup = judge_setup
         self._ready = ready
 
@@ -60,6 +55,8 @@ class ConsoleApp:
             return Fault(HOST_REFUSED)
         if not self._origins.accepts(headers.get("origin")):
             return Fault(ORIGIN_REFUSED)
+        if is_from_elsewhere(headers, to_page=method in ("GET", "HEAD") and path not in _NOT_PAGES):
+            return Fault(CROSS_SITE_REFUSED)
         if path not in ("/", "/healthz", "/readyz") and _is_setup(path) is False:
             return Fault(PAGE_UNKNOWN)
         return None if method in ("GET", "HEAD") else Fault(PAGE_METHOD)
@@ -74,7 +71,7 @@ class ConsoleApp:
             ready = self._ready()
             exchange.reply(200 if ready else 503, msgspec.json.encode({"ready": ready}))
         elif exchange.path == "/":
-            exchange.reply(200, pages.ROOT, _HTML)
+            _show(exchange, 200, pages.ROOT)
         else:
             return self._setup(exchange)
         return None
@@ -83,16 +80,25 @@ class ConsoleApp:
         """Bounded by the store's own time-out."""
         wrong = await self._judge_setup(_token(exchange))
         if wrong is None:
-            exchange.reply(200, pages.RUNNING, _HTML)
+            _show(exchange, 200, pages.RUNNING)
             return
         _log.warning("setup_link_refused", code=wrong.code, address=exchange.address)
         page = pages.LINK_EXPIRED if wrong is SETUP_LINK_EXPIRED else pages.LINK_WRONG
-        exchange.reply(wrong.http, page, _HTML)
+        _show(exchange, wrong.http, page)
+
+    def lines(self, path: str, headers: dict[str, str]) -> bytes:
+        """No other origin may read anything here. A page and a program asking for the same path are told apart."""
+        return b"Vary: Origin, Sec-Fetch-Site\r\n"
 
     def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
         body = msgspec.json.encode({"error": {"code": fault.kind.code, "text": fault.text, "data": fault.data}})
         allow = b"Allow: GET, HEAD\r\n" if fault.kind is PAGE_METHOD else b""
         return fault.kind.http, allow, body
+
+
+def _show(exchange: Exchange, status: int, page: bytes) -> None:
+    """Answer with a page. The only way to send one: each has a policy with a nonce of its own."""
+    exchange.reply(status, page, _HTML, page_policy(secrets.token_urlsafe(18)))
 
 
 def _is_setup(path: str) -> bool:

@@ -1,0 +1,1 @@
+"""The header lines that tell browsers what our answers may do."""

@@ -190,6 +190,7 @@ WIDE = {"properties": {f"p{i}": {} for i in range(5000)}}
     [DOUBLING, LADDER, OVERLAP, UNEVALUATED, WIDE],
     ids=["doubling", "ladder", "overlap", "unevaluated", "wide"],
 )
+@pytest.mark.alone
 def test_a_schema_whose_cost_has_no_bound_is_refused_at_once(hostile: Any) -> None:
     """Ours: nothing that an outsider sizes holds the loop for more than 20 ms."""
     text = json.dumps(hostile).encode()
@@ -251,6 +252,7 @@ HEAVY: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("case", HEAVY)
+@pytest.mark.alone
 def test_no_check_holds_the_loop_for_more_than_20_ms(case: str) -> None:
     value, arguments = HEAVY[case]
     compiled = schema(value)
@@ -263,6 +265,7 @@ def test_what_cannot_be_checked_in_time_is_refused_and_said_so() -> None:
     assert problem.failures[0].keyword == "ceiling"
 
 
+@pytest.mark.alone
 def test_the_largest_schema_that_is_taken_compiles_in_time() -> None:
     large = {"properties": {f"p{i}": {"type": "string", "description": "x" * 60} for i in range(1900)}}
     text = json.dumps(large).encode()

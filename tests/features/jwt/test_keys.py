@@ -1,8 +1,6 @@
 """Which keys of an issuer are taken: only public ones, only strong ones, each only for what fits it."""
 
 import json
-import math
-import random
 from typing import Any
 
 import pytest
@@ -13,10 +11,9 @@ from mcp_platform.features.jwt import keys
 from mcp_platform.features.jwt.check import FITS, RECOMMENDED
 from mcp_platform.features.jwt.errors import ISSUER_KEY_WEAK, ISSUER_KEYS_INVALID
 from tests.features.jwt.provider import Signer, b64, number, rsa_key
+from tests.features.jwt.weak import is_prime, roca_modulus, rsa_jwk
 
 ALL = tuple(FITS)
-SMALL = math.prod(range(3, 2000, 2))
-SEED = random.Random(20260203)
 
 
 def document(*given: dict[str, Any]) -> bytes:
@@ -31,40 +28,6 @@ def weak(given: dict[str, Any], algorithms: tuple[str, ...] = ALL) -> str:
         keys.read_strictly(document(given), algorithms)
     assert refused.value.kind is ISSUER_KEY_WEAK
     return found.weak[0]
-
-
-def is_prime(candidate: int) -> bool:
-    """Miller and Rabin's test, 16 rounds, after small factors."""
-    if math.gcd(candidate, SMALL) != 1:
-        return False
-    odd, twos = candidate - 1, 0
-    while odd % 2 == 0:
-        odd, twos = odd // 2, twos + 1
-    for _ in range(16):
-        power = pow(SEED.randrange(2, candidate - 1), odd, candidate)
-        if power in (1, candidate - 1):
-            continue
-        for _ in range(twos - 1):
-            power = power * power % candidate
-            if power == candidate - 1:
-                break
-        else:
-            return False
-    return True
-
-
-def roca_prime(bits: int) -> int:
-    """A prime as Infineon's library made them: k * M + (65537 ^ a mod M), M the product of the first primes."""
-    product = math.prod([2, *(p for p in range(3, 702, 2) if all(p % d for d in range(3, math.isqrt(p) + 1, 2)))])
-    while True:
-        base = pow(65537, SEED.randrange(1 << 60), product)
-        candidate = SEED.randrange((3 << bits - 2) // product, (1 << bits) // product) * product + base
-        if candidate % 65537 != 1 and is_prime(candidate):
-            return candidate
-
-
-def rsa_jwk(modulus: int, exponent: int = 65537) -> dict[str, Any]:
-    return {"kty": "RSA", "kid": "r", "n": number(modulus), "e": number(exponent)}
 
 
 @pytest.mark.parametrize("algorithm", ALL)
@@ -92,7 +55,7 @@ def test_nothing_is_kept_of_a_key_but_what_makes_it() -> None:
 
 def test_a_modulus_with_the_fingerprint_of_roca_is_refused() -> None:
     """Real ROCA keys, made by the published construction; the fingerprint must also not see what is not there."""
-    modulus = roca_prime(1024) * roca_prime(1024)
+    modulus = roca_modulus()
     assert keys.is_roca(modulus)
     assert "ROCA" in weak(rsa_jwk(modulus))
     assert not any(keys.is_roca(rsa_key(2048, which).public_key().public_numbers().n) for which in range(3))

@@ -53,6 +53,7 @@ class Builder:
             roles=self.put([MEMBER]),
             upstreams=self.put([upstream]),
             issuers=self.put([]),
+            limits=self.put([]),
             tools={"srv_a": [self.put(list(tools[at : at + 64])) for at in range(0, len(tools), 64)]},
         )
 

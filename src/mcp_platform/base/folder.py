@@ -49,6 +49,11 @@ class DataFolder:
         return self.root / ".first-run"
 
     @property
+    def limits(self) -> Path:
+        """What the slow counters of limits stood at a moment ago."""
+        return self.root / "limits"
+
+    @property
     def journal(self) -> Path:
         return self.root / "journal"
 

@@ -24,6 +24,7 @@ ENTRIES = {
     "server": Entry("server", "server", "MCP servers behind the platform: add, list, remove, tools, test."),
     "key": Entry("key", "key", "API keys of agents: create, list, revoke."),
     "issuer": Entry("issuer", "issuer", "Identity providers whose tokens are taken: add, list, remove, test, revoke …"),
+    "limit": Entry("limit", "limit", "Rate limits: set, list, remove."),
     "role": Entry("role", "role", "Roles and who holds them: create, list, delete, grant, revoke."),
     "principal": Entry("principal", "principal", "People and service accounts: list, disable, enable."),
     "config": Entry("config", "config", "Settings: check them, show them and where they come from."),

@@ -18,6 +18,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder
 from mcp_platform.features.apikeys import tables as apikeys
 from mcp_platform.features.jwt import tables as jwt
+from mcp_platform.features.ratelimit import tables as ratelimit
 from mcp_platform.features.rbac import tables as rbac
 from mcp_platform.features.upstreams import tables as upstreams
 from mcp_platform.snapshot.codec import encode_rows, hash_of, open_manifest, sign_manifest
@@ -122,6 +123,7 @@ class Publisher:
                 for upstream, (kept, chunks) in all_tools.items()
             },
             issuers=put(list(jwt.issuers(unit))) if now is None or touched.issuers else now.issuers,
+            limits=put(list(ratelimit.limits(unit))) if now is None or touched.limits else now.limits,
         )
         return Draft(manifest, shards)
 
@@ -204,7 +206,8 @@ def _chunked_tools(
 
 def _addresses(manifest: Manifest) -> set[bytes]:
     tools = [address for shards in manifest.tools.values() for address in shards]
-    return {*manifest.keys, *manifest.principals, manifest.roles, manifest.upstreams, manifest.issuers, *tools}
+    single = (manifest.roles, manifest.upstreams, manifest.issuers, manifest.limits)
+    return {*manifest.keys, *manifest.principals, *single, *tools}
 
 
 def _power_of_two(least: int) -> int:

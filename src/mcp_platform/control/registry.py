@@ -6,6 +6,7 @@ from mcp_platform.features.audit import actions as audit
 from mcp_platform.features.identity import actions as identity
 from mcp_platform.features.jwt import actions as issuers
 from mcp_platform.features.jwt import subjects
+from mcp_platform.features.ratelimit import actions as ratelimit
 from mcp_platform.features.rbac import actions as rbac
 from mcp_platform.features.upstreams import actions as upstreams
 from mcp_platform.store.action import Action
@@ -25,6 +26,7 @@ ACTIONS = _by_name(
     audit.ACTIONS,
     identity.ACTIONS,
     issuers.ACTIONS,
+    ratelimit.ACTIONS,
     rbac.ACTIONS,
     status.ACTIONS,
     subjects.ACTIONS,

@@ -5,6 +5,7 @@ JSON-RPC error (the Python 1.x client gives up on 403, 429 and 503 to tools/call
 2026-07-28 names, with the same body.
 """
 
+import math
 from typing import Any
 
 import msgspec
@@ -34,7 +35,7 @@ def fault_body(fault: Fault, identity: jsonrpc.Id | None, error_id: str | None =
     """The JSON-RPC error of a refusal."""
     data: dict[str, object] = {"error": fault.kind.code, "whose": fault.kind.whose, **fault.data}
     if fault.retry_after_s is not None:
-        data["retryAfterMs"] = round(fault.retry_after_s * 1000)
+        data["retryAfterMs"] = math.ceil(fault.retry_after_s * 1000)
     if error_id is not None:
         data["errorId"] = error_id
     return jsonrpc.error(identity, jsonrpc.error_object(fault.kind.jsonrpc, fault.text, data))
@@ -50,7 +51,7 @@ def fault_headers(fault: Fault) -> bytes:
     if fault.kind.http == 405:
         lines += b"Allow: POST, DELETE, OPTIONS\r\n"
     if fault.retry_after_s is not None:
-        lines += b"Retry-After: %d\r\n" % max(1, round(fault.retry_after_s))
+        lines += b"Retry-After: %d\r\n" % max(1, math.ceil(fault.retry_after_s))
     return lines
 
 

@@ -13,6 +13,7 @@ from mcp_platform.gateway.errors import ACCEPT_WRONG, CONTENT_TYPE_WRONG, METHOD
 from mcp_platform.gateway.identity import bearer
 from mcp_platform.gateway.outlet import Exchange
 from mcp_platform.gateway.world import World
+from mcp_platform.net.peer import TrustedProxies
 
 MCP = "/mcp"
 HEALTH = frozenset({"/healthz", "/health"})
@@ -23,13 +24,27 @@ _ALLOW = b"Allow: POST, DELETE, OPTIONS\r\n"
 class AgentApp:
     """Serves one worker's share of the agents' surface."""
 
-    def __init__(self, world: World, hosts: HostRule, origins: OriginRule) -> None:
+    def __init__(self, world: World, hosts: HostRule, origins: OriginRule, proxies: TrustedProxies) -> None:
         self._world = world
+        self._proxies = proxies
         self._hosts = hosts
         self._origins = origins
         self._sharing = Sharing.of(origins)
 
     def early(self, method: str, path: str, headers: dict[str, str], address: str) -> Fault | None:
+        """What `_judge` finds; and what nobody known answers for is counted by address."""
+        fault = self._judge(method, path, headers)
+        if path == MCP and (fault is None or fault.kind.http != 401):
+            return fault  # whose it is shows when the credential is checked
+        view = self._world.view
+        if view is not None:
+            try:
+                view.limits.failed(self._proxies.client(address, headers), path)
+            except Fault as limited:
+                return limited
+        return fault
+
+    def _judge(self, method: str, path: str, headers: dict[str, str]) -> Fault | None:
         """In this order: Host and Origin, path, HTTP method, the form of the credential and of the body to come."""
         if not self._hosts.accepts(headers.get("host", "")):
             return Fault(HOST_REFUSED)
@@ -51,6 +66,7 @@ class AgentApp:
         return self._world.settings.http.max_body_bytes if path == MCP else 0
 
     def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+        exchange.address = self._proxies.client(exchange.address, exchange.headers)
         if exchange.path == MCP and exchange.method != "OPTIONS":
             return pipeline.serve(self._world, exchange)
         if exchange.method == "OPTIONS":

@@ -1,5 +1,7 @@
 """Who calls: from the credential of a request to a principal, its agent and what it may do. Pure over the snapshot."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from mcp_platform.base.errors import Fault
@@ -40,11 +42,12 @@ class Authenticator:
         self._tokens = Tokens(snapshot, mac_key, resource)
         self._allowed: dict[tuple[tuple[str, ...], tuple[str, ...] | None], Allowed] = {}
 
-    def identify(self, headers: dict[str, str], now: float) -> Identity:
-        """Raises Fault(credential_missing, key_invalid, key_expired, token_invalid)."""
+    def identify(self, headers: dict[str, str], now: float, guard: Callable[[], None]) -> Identity:
+        """Raises Fault(credential_missing, key_invalid, key_expired, token_invalid). `guard` is asked before anything
+        costly and may raise: a key's check costs no more than that question, so keys do without."""
         text = bearer(headers)
         if not text.startswith(apikeys.PREFIX):
-            return self._of_token(self._tokens.bearer_of(text, now))
+            return self._of_token(self._tokens.bearer_of(text, now, guard))
         row = self._snapshot.key(text[5:17])
         sent = apikeys.mac(self._mac_key, text)
         if row is None:

@@ -31,16 +31,16 @@ async def serve(world: World, exchange: Exchange) -> None:
     attributed = False
     try:
         view = world.now_known()
-        try:
-            caller = view.authenticator.identify(exchange.headers, clock.now())
-        except KeyUnknown as unknown:
-            view, caller = await _once_more(world, exchange, unknown)
+        view, caller = await _identify(world, view, exchange)
         if exchange.method == "DELETE":
+            view.limits.admit(exchange, caller, None)
             legacy.end_session(world, exchange, caller)
             return
         message = jsonrpc.parse(exchange.body)
         identity = message.id
         attributed = message.kind == "request"
+        if not legacy.is_hop(exchange):  # where it came in, it was counted
+            view.limits.admit(exchange, caller, message)
         dialect = modern if stateless else legacy
         await dialect.serve(world, view, exchange, caller, message)
     except Fault as fault:
@@ -52,12 +52,21 @@ async def serve(world: World, exchange: Exchange) -> None:
         refuse(exchange, Fault(INTERNAL), identity, modern=stateless, attributed=attributed, error_id=error_id)
 
 
-async def _once_more(world: World, exchange: Exchange, unknown: KeyUnknown) -> tuple[View, Identity]:
-    """The caller, when its issuer's keys were fetched anew. Raises Fault."""
-    if not await world.renewal.wait(unknown.issuer):
-        raise unknown
-    view = world.now_known()
-    return view, view.authenticator.identify(exchange.headers, clock.now())
+async def _identify(world: World, view: View, exchange: Exchange) -> tuple[View, Identity]:
+    """The caller, and the snapshot that knows it. Failures are counted by address. Raises Fault."""
+    address = exchange.address
+    try:
+        try:
+            return view, view.authenticator.identify(exchange.headers, clock.now(), lambda: view.limits.guard(address))
+        except KeyUnknown as unknown:
+            if not await world.renewal.wait(unknown.issuer):
+                raise
+        view = world.now_known()
+        return view, view.authenticator.identify(exchange.headers, clock.now(), lambda: view.limits.guard(address))
+    except Fault as fault:
+        if fault.kind.http == 401:
+            view.limits.failed(address, exchange.path)
+        raise
 
 
 def refuse(

@@ -16,6 +16,7 @@ from mcp_platform.gateway import pipeline
 from mcp_platform.gateway.app import AgentApp
 from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.feed import Feed
+from mcp_platform.gateway.meter import Meter
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking, RequestState
 from mcp_platform.gateway.record import open_journal, refused_early
@@ -27,6 +28,7 @@ from mcp_platform.gateway.upward import Upward
 from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.inherit import Inherited
+from mcp_platform.net.peer import TrustedProxies
 from mcp_platform.net.server import HttpServer
 from mcp_platform.snapshot.shelf import Shelf
 
@@ -55,7 +57,12 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     world = _world(inherited, slot, upward, journal)
     port = inherited.gateway[0].getsockname()[1] if inherited.gateway else inherited.settings.gateway.port
     server = HttpServer(
-        AgentApp(world, _hosts(inherited.settings, port), OriginRule.of(inherited.settings.gateway.allowed_origins)),
+        AgentApp(
+            world,
+            _hosts(inherited.settings, port),
+            OriginRule.of(inherited.settings.gateway.allowed_origins),
+            TrustedProxies(inherited.settings.gateway.trusted_proxies, inherited.settings.gateway.proxy_header),
+        ),
         inherited.settings.http,
         gate=inherited.gate,
         always=for_api(secure=is_secure(inherited.settings.gateway.public_url, None)),
@@ -117,6 +124,7 @@ def _world(inherited: Inherited, slot: int, upward: Upward, journal: CallJournal
         links=upward.links,
         renewal=Renewal(upward.renew),
         lists_seal=seal_key,
+        meter=Meter(inherited.meter),
         journal=journal,
     )
 

@@ -4,6 +4,7 @@ What was wrong with a token stands in the log; its bearer is told one thing, and
 """
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -52,12 +53,14 @@ class Tokens:
         self._known: dict[bytes, Bearer] = {}
         self._lines = (0.0, 0)
 
-    def bearer_of(self, text: str, now: float) -> Bearer:
-        """Raises Fault(token_invalid), KeyUnknown where a newer key of the issuer may help."""
+    def bearer_of(self, text: str, now: float, guard: Callable[[], None]) -> Bearer:
+        """Raises Fault(token_invalid), KeyUnknown where a newer key of the issuer may help, and what `guard` raises: it
+        is asked before a signature is verified."""
         mark = hashlib.blake2b(text.encode(), key=self._mac_key, digest_size=16, person=b"mcpp seen token").digest()
         known = self._known.get(mark)
         if known is not None and now < known.token.expires:
             return known
+        guard()
         try:
             issuer, token = self._issuers.verify(text, now)
         except Refused as refused:

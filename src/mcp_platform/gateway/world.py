@@ -11,7 +11,9 @@ from mcp_platform.gateway.active import ActiveCall
 from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.errors import CONTROL_SILENT, NOT_READY, REVOKED
 from mcp_platform.gateway.identity import Authenticator
+from mcp_platform.gateway.limits import Limits, Refused
 from mcp_platform.gateway.listing import ToolLists
+from mcp_platform.gateway.meter import Meter
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking
 from mcp_platform.gateway.renewal import Renewal
@@ -31,6 +33,7 @@ class View:
     snapshot: Snapshot
     authenticator: Authenticator
     lists: ToolLists
+    limits: Limits
 
 
 @dataclass(slots=True)
@@ -50,7 +53,10 @@ class World:
     links: UpstreamLinks
     renewal: Renewal
     lists_seal: bytes
+    meter: Meter
     journal: CallJournal
+    refused: Refused = field(default_factory=Refused)
+    """What limits refused since the log was last told."""
     known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with the first snapshot."""
     view: View | None = None
@@ -73,7 +79,8 @@ class World:
     async def take(self, snapshot: Snapshot) -> None:
         """Answer by `snapshot` from now on, and cut off what it no longer allows."""
         authenticator = Authenticator(snapshot, self.mac_key, self.resource)
-        self.view = View(snapshot, authenticator, ToolLists(snapshot, self.lists_seal))
+        limits = Limits(snapshot, self.meter, self.refused)
+        self.view = View(snapshot, authenticator, ToolLists(snapshot, self.lists_seal), limits)
         self.known.set()
         self.links.keep({row.id for row in snapshot.upstreams.values() if row.enabled})
         for number, call in enumerate(list(self.calls)):
@@ -97,6 +104,7 @@ class World:
     def tick(self) -> None:
         """Once in a while: end calls whose credential expired, show clients and proxies that the others still run."""
         now, moment = clock.monotonic(), clock.now()
+        self.refused.report()
         for call in self.calls:
             if call.cut is None and call.identity.until is not None and moment >= call.identity.until:
                 call.stop(Fault(REVOKED))

@@ -9,13 +9,14 @@ import enum
 import fcntl
 import os
 import secrets
-import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from mmap import mmap
 from typing import NamedTuple
+
+from mcp_platform.net.peer import counted_as
 
 _KEY_BYTES = 16
 _SLOT = struct.Struct("=II")
@@ -78,7 +79,7 @@ class Gate:
 
     def enter(self, address: str) -> Entry:
         """Count one more connection from `address` ("" for a Unix socket, which has none) unless a ceiling is met."""
-        key = _key(address)
+        key = counted_as(address)
         with self._locked():
             alive, mine = _SLOT.unpack_from(self._map, self._slot * _SLOT.size)
             if self._total() >= self._max_connections:
@@ -95,7 +96,7 @@ class Gate:
 
     def leave(self, address: str) -> None:
         """Take back one `enter` of this worker."""
-        key = _key(address)
+        key = counted_as(address)
         with self._locked():
             alive, mine = _SLOT.unpack_from(self._map, self._slot * _SLOT.size)
             _SLOT.pack_into(self._map, self._slot * _SLOT.size, alive, max(0, mine - 1))
@@ -115,7 +116,7 @@ class Gate:
 
     def held(self, address: str) -> int:
         """Open connections from `address` over all workers."""
-        key = _key(address)
+        key = counted_as(address)
         if key is None:
             return 0
         with self._locked():
@@ -200,15 +201,3 @@ class Gate:
                 hole = number
         hole_at = self._table_at + hole * self._place_bytes
         self._map[hole_at : hole_at + self._place_bytes] = empty
-
-
-def _key(address: str) -> bytes | None:
-    """16 bytes that stand for whoever `address` is: an IPv4 address, or an IPv6 /64 (what one customer gets)."""
-    if not address:
-        return None
-    if ":" not in address:
-        return b"\0" * 10 + b"\xff\xff" + socket.inet_pton(socket.AF_INET, address)
-    raw = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
-    if raw.startswith(b"\0" * 10 + b"\xff\xff"):
-        return raw
-    return raw[:8] + b"\xff" * 8  # never all zero, which means an empty place

@@ -34,6 +34,8 @@ class Inherited:
     """Listening Unix socket of each worker slot, for requests whose state lives there."""
     gate: Gate | None = None
     """Connection counts over all workers, in shared memory; a worker joins it with its slot."""
+    meter: int = -1
+    """Memory of the limits' counters, shared by the workers: an open memfd."""
     lifeline: int = -1
     """Read end of a pipe whose write end only the supervisor holds: at end of file the supervisor is gone."""
     worker_secret: bytearray = field(default_factory=bytearray)

@@ -10,6 +10,7 @@ import msgspec
 from mcp_platform.features.apikeys.model import KeyRow, shard_of
 from mcp_platform.features.identity.model import PrincipalRow
 from mcp_platform.features.jwt.model import IssuerRow
+from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.rbac.model import RoleRow
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 
@@ -32,6 +33,7 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     tools: dict[str, list[bytes]]
     """Upstream id → shards of its tools."""
     issuers: bytes
+    limits: bytes
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
@@ -83,6 +85,7 @@ class Snapshot:
     tools: dict[str, ToolRow] = field(default_factory=dict)
     """By exposed name."""
     issuers: tuple[IssuerRow, ...] = ()
+    limits: tuple[LimitRow, ...] = ()
 
     def key(self, key_id: str) -> KeyRow | None:
         return self.keys[bucket(key_id, len(self.keys))].get(key_id)

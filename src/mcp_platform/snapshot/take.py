@@ -13,6 +13,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.features.apikeys.model import KeyRow
 from mcp_platform.features.identity.model import PrincipalRow
 from mcp_platform.features.jwt.model import IssuerRow
+from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.rbac.model import RoleRow
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 from mcp_platform.snapshot.codec import SNAPSHOT_INVALID, decode_rows
@@ -54,8 +55,11 @@ class Taker:
         issuers = old.issuers
         if before is None or before.issuers != manifest.issuers:
             issuers = tuple(self._rows(manifest.issuers, IssuerRow))
+        limits = old.limits
+        if before is None or before.limits != manifest.limits:
+            limits = tuple(self._rows(manifest.limits, LimitRow))
         tools, names = await self._tools(manifest)
-        self._snapshot = Snapshot(manifest.revision, keys, principals, roles, upstreams, tools, issuers)
+        self._snapshot = Snapshot(manifest.revision, keys, principals, roles, upstreams, tools, issuers, limits)
         self._manifest, self._tool_names = manifest, names
         return self._snapshot
 

@@ -20,10 +20,15 @@ class Actor:
     """Who asks control for something."""
 
     kind: str
-    """`local` (a process of our own user at this machine) or `system` (the platform itself)."""
+    """`local` (a process of our own user at this machine), `token` (who holds an admin token) or `system` (the platform
+    itself)."""
     id: str
-    """As the audit log names it: `local:<uid>`, `system:control`."""
+    """As the audit log names it: `local:<uid>`, `token:<id>`, `system:control`."""
     permissions: frozenset[Permission]
+    agent: str | None = None
+    """The program that acts, as whoever let it in named it."""
+    address: str | None = None
+    """Where the request came from; None where it did not come over a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Touched:
     """Upstream ids."""
     settings: bool = False
     issuers: bool = False
+    limits: bool = False
 
 
 NOTHING = Touched()

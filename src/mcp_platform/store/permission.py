@@ -19,9 +19,14 @@ class Permission(StrEnum):
     KEYS_KEY_READ = "keys:key:read"
     KEYS_KEY_REVOKE = "keys:key:revoke"
     PLATFORM_STATUS_READ = "platform:status:read"
+    RATELIMIT_LIMIT_CHANGE = "ratelimit:limit:change"
+    RATELIMIT_LIMIT_READ = "ratelimit:limit:read"
     RBAC_GRANT_CHANGE = "rbac:grant:change"
     RBAC_ROLE_CHANGE = "rbac:role:change"
     RBAC_ROLE_READ = "rbac:role:read"
+    TOKENS_TOKEN_CREATE = "tokens:token:create"  # noqa: S105 - a name, not a password
+    TOKENS_TOKEN_READ = "tokens:token:read"  # noqa: S105 - a name, not a password
+    TOKENS_TOKEN_REVOKE = "tokens:token:revoke"  # noqa: S105 - a name, not a password
     UPSTREAMS_SERVER_CHANGE = "upstreams:server:change"
     UPSTREAMS_SERVER_READ = "upstreams:server:read"
     UPSTREAMS_SERVER_TEST = "upstreams:server:test"

@@ -78,6 +78,9 @@ def _shed(role: Role, slot: int | None, world: Inherited) -> None:
     if world.gate is not None and "gate" not in role.keeps:
         world.gate.close()
         world.gate = None
+    if world.meter >= 0 and "meter" not in role.keeps:
+        os.close(world.meter)
+        world.meter = -1
 
 
 def _live(role: Role, slot: int | None, world: Inherited) -> NoReturn:

@@ -11,6 +11,7 @@ from mcp_platform.base import log
 from mcp_platform.base.config import Settings
 from mcp_platform.base.folder import DataFolder
 from mcp_platform.base.lock import FolderLock
+from mcp_platform.gateway.meter import Meter
 from mcp_platform.net.gate import Gate
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.store import revisions
@@ -18,6 +19,7 @@ from mcp_platform.supervisor import kernel, preflight, sockets, status
 from mcp_platform.supervisor.containment import Containment
 from mcp_platform.supervisor.cores import usable_cores
 from mcp_platform.supervisor.drain import remove_sockets
+from mcp_platform.supervisor.kept_limits import KeptLimits
 from mcp_platform.supervisor.places import Place
 from mcp_platform.supervisor.ready import Readiness
 from mcp_platform.supervisor.roles import ROLES, Role
@@ -77,6 +79,9 @@ def _serve(
     gate = Gate.make(workers, settings.http.max_connections, settings.http.max_connections_per_address)
     lifeline, write_end = os.pipe2(os.O_CLOEXEC)
     world = Inherited(data=data, settings=settings, lifeline=lifeline, worker_secret=secret, gate=gate)
+    world.meter = Meter.make()
+    kept = KeptLimits(world.meter, data.limits)
+    kept.restore()
     world.gateway = sockets.listen_tcp("gateway", settings.gateway.host, settings.gateway.port)
     world.console = sockets.listen_tcp("console", settings.console.host, settings.console.port)
     sockets.listen_unix(world, workers)
@@ -87,8 +92,9 @@ def _serve(
         kernel.adopt_orphans()
     places = [Place(role, slot) for role in roles for slot in (range(workers) if role.slots else [None])]
     readiness = Readiness(settings, ports, on_ready)
-    supervisor = Supervisor(world, places, containment, write_end, readiness, Terminal(), gate.forget, reload)
+    supervisor = Supervisor(world, places, containment, write_end, readiness, Terminal(), kept, gate.forget, reload)
     try:
         return supervisor.run()
     finally:
+        kept.save()
         remove_sockets(world)

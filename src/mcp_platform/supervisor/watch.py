@@ -18,6 +18,7 @@ from mcp_platform.supervisor import children, descendants, notify, status
 from mcp_platform.supervisor.containment import Containment
 from mcp_platform.supervisor.drain import drain, kill_late, seconds_to_end
 from mcp_platform.supervisor.errors import START_FAILED
+from mcp_platform.supervisor.kept_limits import KeptLimits
 from mcp_platform.supervisor.places import Place
 from mcp_platform.supervisor.ready import Readiness
 from mcp_platform.supervisor.reload import plan
@@ -42,6 +43,7 @@ class Supervisor:
     """Our end of the lifeline: nobody else may hold it."""
     readiness: Readiness
     terminal: Terminal
+    kept: KeptLimits
     forget: Callable[[int], None]
     """Called with the slot of a worker that ended: what it held in shared memory is free again."""
     reload: Callable[[], Settings] | None = None
@@ -68,6 +70,7 @@ class Supervisor:
             self._fill_due()
             self._go_on_rolling()
             self.readiness.ask_when_due(all(place.pid is not None for place in self.places))
+            self.kept.save_when_due()
         notify.stopping()
         drain(self.places, self.world, self._reap)
         if self.containment is Containment.SUBREAPER:
@@ -77,7 +80,7 @@ class Supervisor:
         return self._verdict or 0
 
     def _patience_s(self) -> float:
-        times = [self.readiness.due] if self._roll is None else [time.monotonic() + 0.05]
+        times = [self.kept.due, self.readiness.due if self._roll is None else time.monotonic() + 0.05]
         for place in self.places:
             times += [place.due, place.kill_at]
         return max(0.0, min((when for when in times if when is not None), default=1e9) - time.monotonic())

@@ -7,7 +7,16 @@ checks it, the reference prints it.
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from mcp_platform.base.config.values import AuthorityForm, Choice, HostForm, OriginForm, PathForm, Range, UrlForm
+from mcp_platform.base.config.values import (
+    AuthorityForm,
+    Choice,
+    HostForm,
+    NetworkForm,
+    OriginForm,
+    PathForm,
+    Range,
+    UrlForm,
+)
 
 Port = Annotated[int, Range(0, 65535)]
 Count = Annotated[int, Range(1, 1_000_000)]
@@ -21,6 +30,8 @@ Url = Annotated[str, UrlForm()]
 Authority = Annotated[str, AuthorityForm()]
 BrowserOrigin = Annotated[str, OriginForm()]
 FilePath = Annotated[str, PathForm()]
+ProxyNetwork = Annotated[str, NetworkForm()]
+ProxyHeader = Annotated[str, Choice(("x-forwarded-for", "forwarded"))]
 Isolation = Annotated[str, Choice(("none",))]
 Durability = Annotated[str, Choice(("strict", "group", "relaxed"))]
 ContentPolicy = Annotated[str, Choice(("none", "hashed", "redacted", "full"))]
@@ -42,6 +53,12 @@ class Gateway:
     """Further values of the Host header that are answered, beside public_url and the listening address."""
     allowed_origins: tuple[BrowserOrigin, ...] = ()
     """Browser origins that may call, exact: scheme, host and port. None may by default."""
+    trusted_proxies: tuple[ProxyNetwork, ...] = ()
+    """Addresses or networks (CIDR) of proxies in front, whose word for the client's address is taken: the right-most
+    address in proxy_header that is not among these. None: the header is not read, and the client is who connects."""
+    proxy_header: ProxyHeader = "x-forwarded-for"
+    """The header in which those proxies say who connected to them: `x-forwarded-for` or `forwarded` (RFC 7239). The
+    other one is not read: a proxy passes on what it does not write."""
     workers: Annotated[int, Range(0, 256)] = 0
     """Gateway processes. 0: one per core that this process may use."""
 

@@ -84,6 +84,19 @@ class OriginForm:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkForm:
+    """An IP address or a network as CIDR has it, with no bit set behind its prefix."""
+
+    def expected(self, value: object) -> str | None:
+        try:
+            network = ipaddress.ip_network(str(value))
+        except ValueError:
+            return "an IP address or a network such as 10.0.0.0/8 or 2001:db8::/32, with no bits behind the prefix"
+        # Whoever trusts every address believes whatever a stranger writes.
+        return None if network.prefixlen else "a network smaller than every address there is"
+
+
+@dataclass(frozen=True, slots=True)
 class PathForm:
     """An absolute path, or one that starts with `~/`."""
 

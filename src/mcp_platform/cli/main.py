@@ -23,6 +23,7 @@ ENTRIES = {
     "doctor": Entry("doctor", "doctor", "Check an installation and say what to do about each fault."),
     "server": Entry("server", "server", "MCP servers behind the platform: add, list, remove, tools, test."),
     "key": Entry("key", "key", "API keys of agents: create, list, revoke."),
+    "token": Entry("token", "token", "Short-lived tokens for the REST API: create, list, revoke."),
     "issuer": Entry("issuer", "issuer", "Identity providers whose tokens are taken: add, list, remove, test, revoke …"),
     "limit": Entry("limit", "limit", "Rate limits: set, list, remove."),
     "role": Entry("role", "role", "Roles and who holds them: create, list, delete, grant, revoke."),

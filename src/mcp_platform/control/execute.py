@@ -28,6 +28,8 @@ from mcp_platform.store.unit import Store, Unit
 _log = Log("control.execute")
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
+Guard = Callable[[Unit, Context], None]
+"""What must still hold in the transaction of an action; raises Fault where it does not."""
 
 
 class Records(Protocol):
@@ -72,11 +74,18 @@ class _Asked:
     """None until they are decoded."""
     recorded: str = "{}"
     """What the audit log keeps of them."""
+    guard: Guard | None = None
     trace: str = field(default_factory=lambda: ids.random_text(16))
     """Binds the records of one request."""
 
     def failed(self, outcome: str, code: str) -> Event:
-        return Event(self.actor.id, self.action.audit, outcome, error=code, params=self.recorded)
+        return _event(self.actor, self.action.audit, outcome, error=code, params=self.recorded)
+
+
+def _event(
+    actor: Actor, tag: Tag, outcome: str, *, target: str | None = None, error: str | None = None, params: str = "{}"
+) -> Event:
+    return Event(actor.id, tag, outcome, target, error, params, actor.agent, actor.address)
 
 
 class Executor:
@@ -105,18 +114,28 @@ class Executor:
         self.record: Records = Unrecorded()
 
     async def execute(
-        self, name: str, params: object, actor: Actor, progress: Progress | None = None
+        self,
+        name: str,
+        params: object,
+        actor: Actor,
+        progress: Progress | None = None,
+        guard: Guard | None = None,
     ) -> dict[str, object]:
         """The answer to one request. `params` is decoded JSON. Raises Fault."""
         action = self._actions.get(name)
         if action is None or (action.internal and actor.kind != "system"):
-            unknown = Event(actor.id, Tag.PLATFORM_REQUEST_UNKNOWN, "refused", error=ACTION_UNKNOWN.code)
+            unknown = _event(actor, Tag.PLATFORM_REQUEST_UNKNOWN, "refused", error=ACTION_UNKNOWN.code)
             await self._audit(unknown, ids.random_text(16))
             raise Fault(ACTION_UNKNOWN)
-        asked = _Asked(action, actor)
+        asked = _Asked(action, actor, guard=guard)
         context = await self._or_audited(asked, self._prepare(asked, params, progress))
         # It runs to its end, and is published, even if the caller goes away.
         return await asyncio.shield(self._own(self._or_audited(asked, self._change(asked, context))))
+
+    async def refuse(self, name: str, actor: Actor, fault: Fault) -> Fault:
+        """Audit what a door refused before it came to `execute`; gives `fault` back, to be raised."""
+        await self._audit(_Asked(self._actions[name], actor).failed("refused", fault.kind.code), ids.random_text(16))
+        return fault
 
     def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
@@ -169,7 +188,7 @@ class Executor:
             read = await self._in_thread(lambda: self._transact(asked, context))
             await self.record.control("read", read.event, trace=asked.trace, revision=read.revision)
             return read.answer
-        begun = Event(asked.actor.id, action.audit, "begun", params=asked.recorded)
+        begun = _event(asked.actor, action.audit, "begun", params=asked.recorded)
         await self.record.control("change", begun, trace=asked.trace)
         async with self._turn:  # revisions are published in the order in which they were committed
             done = await self._in_thread(lambda: self._transact(asked, context))
@@ -180,9 +199,11 @@ class Executor:
     def _transact(self, asked: _Asked, context: Context) -> _Done:
         action = asked.action
         with self._store.unit(clock.now()) as unit:
+            if asked.guard is not None:
+                asked.guard(unit, context)
             change = action.run(unit, asked.params, context)
             number = revision.lock(unit) if action.reads else revision.bump(unit)
-            done = Event(asked.actor.id, action.audit, "ok", target=change.target, params=asked.recorded)
+            done = _event(asked.actor, action.audit, "ok", target=change.target, params=asked.recorded)
             append(unit, done)
             draft = None if action.reads else self._publisher.build(unit, change.touched, number)
         return _Done({**change.result, **change.secret}, draft, done, number)

@@ -8,6 +8,7 @@ from mcp_platform.features.jwt import actions as issuers
 from mcp_platform.features.jwt import subjects
 from mcp_platform.features.ratelimit import actions as ratelimit
 from mcp_platform.features.rbac import actions as rbac
+from mcp_platform.features.tokens import actions as tokens
 from mcp_platform.features.upstreams import actions as upstreams
 from mcp_platform.store.action import Action
 
@@ -30,5 +31,6 @@ ACTIONS = _by_name(
     rbac.ACTIONS,
     status.ACTIONS,
     subjects.ACTIONS,
+    tokens.ACTIONS,
     upstreams.ACTIONS,
 )

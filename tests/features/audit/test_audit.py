@@ -49,6 +49,8 @@ CHANGES = {
     "revision": 9,
     "previous": bytes(32),
     "hash": bytes(32),
+    "agent": "x",
+    "address": "x",
 }
 
 

@@ -1,7 +1,9 @@
 """What can be done to API keys. The key itself leaves here once, in the answer to its creation, and is nowhere else."""
 
+from typing import Annotated
+
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, tuple_, update
 
 from mcp_platform.base.errors import INVALID, NOT_FOUND, Fault
 from mcp_platform.features.apikeys.check import generate, mac, parse
@@ -47,6 +49,11 @@ class WhichKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Name; None lists everybody's."""
     offset: int = 0
     """How many to leave out: a listing holds 1000."""
+    id: str | None = None
+    """Only this one."""
+    after: tuple[float, str] | None = None
+    """Only what was made after this moment, or in it and has a greater id."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LISTED)] = MAX_LISTED
 
 
 class KeyNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +140,10 @@ def list_keys(unit: Unit, params: WhichKeys, context: Context) -> Change:
     )
     if params.principal is not None:
         query = query.where(PRINCIPALS.c.name == params.principal)
+    if params.id is not None:
+        query = query.where(API_KEYS.c.id == params.id)
+    if params.after is not None:
+        query = query.where(tuple_(API_KEYS.c.created_at, API_KEYS.c.id) > params.after)
     listed = [
         {
             "id": row.id,
@@ -146,10 +157,10 @@ def list_keys(unit: Unit, params: WhichKeys, context: Context) -> Change:
             "state": _state(row.revoked_at, row.not_after, unit.now),
         }
         for row in unit.connection.execute(
-            query.order_by(API_KEYS.c.created_at, API_KEYS.c.id).offset(params.offset).limit(MAX_LISTED + 1)
+            query.order_by(API_KEYS.c.created_at, API_KEYS.c.id).offset(params.offset).limit(params.limit + 1)
         )
     ]
-    return Change(result={"keys": listed[:MAX_LISTED], "more": len(listed) > MAX_LISTED})
+    return Change(result={"keys": listed[: params.limit], "more": len(listed) > params.limit})
 
 
 def _state(revoked_at: float | None, not_after: float | None, now: float) -> str:
@@ -191,7 +202,7 @@ ACTIONS = (
         params=WhichKeys,
         run=list_keys,
         summary="Lists API keys by id, with their holder, agent and state; never the keys.",
-        records=("principal", "offset"),
+        records=("principal", "offset", "id", "after", "limit"),
         reads=True,
     ),
     Action(

@@ -29,6 +29,8 @@ class Event:
     target: str | None = None
     error: str | None = None
     params: str = "{}"
+    agent: str | None = None
+    address: str | None = None
 
 
 def append(unit: Unit, event: Event) -> bytes:
@@ -48,6 +50,8 @@ def append(unit: Unit, event: Event) -> bytes:
         error=event.error,
         params=event.params,
         revision=now_revision,
+        agent=event.agent,
+        address=event.address,
     )
     digest = entry_hash(entry)
     unit.connection.execute(insert(AUDIT_LOG).values(**msgspec.structs.asdict(entry), hash=digest))

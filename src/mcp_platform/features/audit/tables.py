@@ -16,6 +16,8 @@ AUDIT_LOG = Table(
     Column("error", String(64), nullable=True),  # error code
     Column("params", Text, nullable=False),  # JSON of what the action allows to be recorded
     Column("revision", BigInteger, nullable=False),  # after the entry
+    Column("agent", String(64), nullable=True),
+    Column("address", String(64), nullable=True),
     Column("previous", LargeBinary(32), nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
 )

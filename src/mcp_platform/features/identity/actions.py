@@ -8,6 +8,7 @@ from mcp_platform.features.identity.check import SETUP_TTL_S
 from mcp_platform.features.identity.errors import PRINCIPAL_UNKNOWN
 from mcp_platform.features.identity.tables import PRINCIPALS, SETUP_LINKS
 from mcp_platform.store.action import Action, Change, Context, Touched
+from mcp_platform.store.page import Which, cut, turn
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
@@ -23,13 +24,13 @@ class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-def list_principals(unit: Unit, params: NoParams, context: Context) -> Change:
-    rows = unit.connection.execute(select(PRINCIPALS).order_by(PRINCIPALS.c.name))
+def list_principals(unit: Unit, params: Which, context: Context) -> Change:
+    rows = unit.connection.execute(turn(select(PRINCIPALS), PRINCIPALS.c.name, params))
     listed = [
         {"name": row.name, "kind": row.kind, "created_at": row.created_at, "disabled": row.disabled_at is not None}
         for row in rows
     ]
-    return Change(result={"principals": listed})
+    return Change(result=cut("principals", listed, params))
 
 
 def disable_principal(unit: Unit, params: Named, context: Context) -> Change:
@@ -65,9 +66,10 @@ ACTIONS = (
         name="principal.list",
         permission=Permission.IDENTITY_PRINCIPAL_READ,
         audit=Tag.IDENTITY_PRINCIPAL_LIST,
-        params=NoParams,
+        params=Which,
         run=list_principals,
         summary="Lists the people and services that may hold keys and roles.",
+        records=("name", "after", "limit"),
         reads=True,
     ),
     Action(

@@ -24,6 +24,7 @@ from mcp_platform.features.jwt.tables import (
     sealed_for_workers,
 )
 from mcp_platform.store.action import Action, Change, Context, Touched
+from mcp_platform.store.page import Which, cut, turn
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
@@ -31,10 +32,6 @@ from mcp_platform.store.unit import Unit
 MAX_ISSUERS = 64
 """A platform that trusts more trusts everybody."""
 _TOUCHED = Touched(issuers=True)
-
-
-class NoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Takes nothing."""
 
 
 class IssuerNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,9 +100,9 @@ def add_issuer(unit: Unit, params: NewIssuer, context: Context) -> Change:
     return Change(result={**_shown(unit, row), "skipped": skipped}, touched=_TOUCHED, target=params.name)
 
 
-def list_issuers(unit: Unit, params: NoParams, context: Context) -> Change:
-    rows = unit.connection.execute(select(ISSUERS).order_by(ISSUERS.c.name))
-    return Change(result={"issuers": [_shown(unit, row) for row in rows]})
+def list_issuers(unit: Unit, params: Which, context: Context) -> Change:
+    rows = unit.connection.execute(turn(select(ISSUERS), ISSUERS.c.name, params)).all()
+    return Change(result=cut("issuers", [_shown(unit, row) for row in rows], params))
 
 
 def remove_issuer(unit: Unit, params: IssuerNamed, context: Context) -> Change:
@@ -223,9 +220,10 @@ ACTIONS = (
         name="issuer.list",
         permission=Permission.JWT_ISSUER_READ,
         audit=Tag.JWT_ISSUER_LIST,
-        params=NoParams,
+        params=Which,
         run=list_issuers,
         summary="Lists trusted issuers with their keys, policy and links; never a secret.",
+        records=("name", "after", "limit"),
         reads=True,
     ),
     Action(

@@ -9,18 +9,15 @@ from mcp_platform.features.identity.tables import PRINCIPALS, principal_id_of
 from mcp_platform.features.rbac.check import is_role_name, is_rule
 from mcp_platform.features.rbac.errors import ROLE_BUILT_IN, ROLE_IN_USE
 from mcp_platform.features.rbac.model import RoleRow
-from mcp_platform.features.rbac.tables import ROLE_GRANTS, ROLES, add_role, grant, role_exists, roles
+from mcp_platform.features.rbac.tables import ROLE_GRANTS, ROLES, add_role, grant, role_exists
 from mcp_platform.store.action import Action, Change, Context, Touched
+from mcp_platform.store.page import Which, cut, turn
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
 
 MAX_RULES = 1000
 """Rules of one role: a role that needs more is a role for everything."""
-
-
-class NoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Takes nothing."""
 
 
 class NewRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,22 +41,23 @@ class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     principal: str
 
 
-def list_roles(unit: Unit, params: NoParams, context: Context) -> Change:
-    holders: dict[str, list[str]] = {}
+def list_roles(unit: Unit, params: Which, context: Context) -> Change:
+    rows = unit.connection.execute(turn(select(ROLES), ROLES.c.name, params)).all()
+    holders: dict[str, list[str]] = {row.name: [] for row in rows}
     held = select(ROLE_GRANTS.c.role, PRINCIPALS.c.name).join(PRINCIPALS, PRINCIPALS.c.id == ROLE_GRANTS.c.principal_id)
     for row in unit.connection.execute(held.order_by(PRINCIPALS.c.name)):
-        holders.setdefault(row.role, []).append(row.name)
-    built_in = set(unit.connection.execute(select(ROLES.c.name).where(ROLES.c.built_in)).scalars())
+        if row.role in holders:
+            holders[row.role].append(row.name)
     listed = [
         {
-            "name": role.name,
-            "rules": list(role.rules),
-            "built_in": role.name in built_in,
-            "holders": holders.get(role.name, []),
+            "name": row.name,
+            "rules": msgspec.json.decode(row.rules),
+            "built_in": row.built_in,
+            "holders": holders[row.name],
         }
-        for role in roles(unit)
+        for row in rows
     ]
-    return Change(result={"roles": listed})
+    return Change(result=cut("roles", listed, params))
 
 
 def create_role(unit: Unit, params: NewRole, context: Context) -> Change:
@@ -124,9 +122,10 @@ ACTIONS = (
         name="role.list",
         permission=Permission.RBAC_ROLE_READ,
         audit=Tag.RBAC_ROLE_LIST,
-        params=NoParams,
+        params=Which,
         run=list_roles,
         summary="Lists every role with its rules and who holds it.",
+        records=("name", "after", "limit"),
         reads=True,
     ),
     Action(

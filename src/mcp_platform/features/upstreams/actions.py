@@ -3,9 +3,10 @@
 import os
 import pwd
 from collections.abc import Set
+from typing import Annotated
 
 import msgspec
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, tuple_
 
 from mcp_platform.base import ids
 from mcp_platform.base.errors import INVALID, Fault
@@ -29,6 +30,7 @@ from mcp_platform.features.upstreams.tables import (
     taken_names,
 )
 from mcp_platform.store.action import Action, Change, Context, Touched
+from mcp_platform.store.page import Which, cut, turn
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
@@ -58,10 +60,6 @@ class NewServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds a call may be silent; None: as the setting says."""
 
 
-class NoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Takes nothing."""
-
-
 class ServerNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which server."""
 
@@ -75,6 +73,9 @@ class WhichServers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """None: every server's."""
     offset: int = 0
     """How many to leave out: a listing holds 1000."""
+    after: tuple[str, str] | None = None
+    """Only what follows this server and tool."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LISTED)] = MAX_LISTED
 
 
 def gather_new(unit: Unit, params: NewServer, context: Context) -> ServerSpec:
@@ -199,7 +200,7 @@ def _shown(name: str, exposed: str | None, skipped: str | None, definition: byte
     }
 
 
-def list_servers(unit: Unit, params: NoParams, context: Context) -> Change:
+def list_servers(unit: Unit, params: Which, context: Context) -> Change:
     counts = {
         row.upstream_id: row.tools
         for row in unit.connection.execute(
@@ -222,9 +223,9 @@ def list_servers(unit: Unit, params: NoParams, context: Context) -> Change:
             "tools": counts.get(row.id, 0),
             "created_at": row.created_at,
         }
-        for row in unit.connection.execute(select(UPSTREAMS).order_by(UPSTREAMS.c.name))
+        for row in unit.connection.execute(turn(select(UPSTREAMS), UPSTREAMS.c.name, params))
     ]
-    return Change(result={"servers": listed})
+    return Change(result=cut("servers", listed, params))
 
 
 def remove_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
@@ -252,6 +253,8 @@ def list_tools(unit: Unit, params: WhichServers, context: Context) -> Change:
     )
     if params.name is not None:
         query = query.where(UPSTREAMS.c.id == _id_of(unit, params.name))
+    if params.after is not None:
+        query = query.where(tuple_(UPSTREAMS.c.name, UPSTREAM_TOOLS.c.name) > params.after)
     listed = [
         {
             "server": row.server,
@@ -260,10 +263,10 @@ def list_tools(unit: Unit, params: WhichServers, context: Context) -> Change:
             "definition_hash": row.definition_hash,
         }
         for row in unit.connection.execute(
-            query.order_by(UPSTREAMS.c.name, UPSTREAM_TOOLS.c.name).offset(params.offset).limit(MAX_LISTED + 1)
+            query.order_by(UPSTREAMS.c.name, UPSTREAM_TOOLS.c.name).offset(params.offset).limit(params.limit + 1)
         )
     ]
-    return Change(result={"tools": listed[:MAX_LISTED], "more": len(listed) > MAX_LISTED})
+    return Change(result={"tools": listed[: params.limit], "more": len(listed) > params.limit})
 
 
 def gather_known(unit: Unit, params: ServerNamed, context: Context) -> ServerSpec:
@@ -330,9 +333,10 @@ ACTIONS = (
         name="server.list",
         permission=Permission.UPSTREAMS_SERVER_READ,
         audit=Tag.UPSTREAMS_SERVER_LIST,
-        params=NoParams,
+        params=Which,
         run=list_servers,
         summary="Lists the MCP servers behind the platform.",
+        records=("name", "after", "limit"),
         reads=True,
     ),
     Action(
@@ -364,7 +368,7 @@ ACTIONS = (
         params=WhichServers,
         run=list_tools,
         summary="Lists the tools of one server or of all, with the names that agents see.",
-        records=("name", "offset"),
+        records=("name", "offset", "after", "limit"),
         reads=True,
     ),
 )

@@ -56,8 +56,8 @@ def measure(port: int, key: str | None, pids: list[int]) -> float:
     before = cpu_seconds(pids)
     line = [sys.executable, str(HERE / "load.py"), str(port), str(CALLS), str(CONNECTIONS)]
     done = subprocess.run(line, input=wire(port, key), capture_output=True, check=True, timeout=150)
-    statuses = json.loads(done.stdout)["statuses"]
-    assert statuses == {"200": CALLS}, statuses
+    answered = json.loads(done.stdout)
+    assert answered["statuses"] == {"200": CALLS}, answered
     return (cpu_seconds(pids) - before) / CALLS * 1e6
 
 

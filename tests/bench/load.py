@@ -11,6 +11,8 @@ import time
 import httptools
 import uvloop
 
+refusals: list[str] = []
+
 
 class Sender(asyncio.Protocol):
     """One connection with one request at a time."""
@@ -36,6 +38,10 @@ class Sender(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.parser.feed_data(data)
 
+    def on_body(self, body: bytes) -> None:
+        if self.parser.get_status_code() != 200:
+            refusals.append(body.decode(errors="replace"))
+
     def on_message_complete(self) -> None:
         status = self.parser.get_status_code()
         self.tally[status] = self.tally.get(status, 0) + 1
@@ -55,7 +61,7 @@ async def load(port: int, requests: int, connections: int, request: bytes) -> di
         _, sender = await loop.create_connection(lambda: Sender(request, left, tally), "127.0.0.1", port)
         senders.append(sender)
     await asyncio.wait_for(asyncio.gather(*(sender.done for sender in senders)), 120)
-    return {"seconds": time.perf_counter() - began, "statuses": tally}
+    return {"seconds": time.perf_counter() - began, "statuses": tally, "refusal": refusals[:1]}
 
 
 if __name__ == "__main__":

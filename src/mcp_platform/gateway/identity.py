@@ -77,8 +77,7 @@ class Authenticator:
 
     def _of_token(self, known: Bearer) -> Identity:
         allowed = self._allowed_of(known.principal.roles, None)
-        credential = f"issuer:{known.issuer.name}"
-        return Identity(known.principal, known.agent, credential, allowed, known.token, known.token.expires)
+        return Identity(known.principal, known.agent, known.credential, allowed, known.token, known.token.expires)
 
     def _allowed_of(self, roles: tuple[str, ...], scopes: tuple[str, ...] | None) -> Allowed:
         allowed = self._allowed.get((roles, scopes))

@@ -41,6 +41,8 @@ class Bearer(msgspec.Struct, frozen=True):
     principal: PrincipalRow
     """With the roles that the token and, where its subject is linked to a stored principal, that one has."""
     agent: str
+    credential: str
+    """For the log: `issuer:` and its name."""
 
 
 class Tokens:
@@ -49,6 +51,7 @@ class Tokens:
     def __init__(self, snapshot: Snapshot, mac_key: bytes, resource: str) -> None:
         self._snapshot = snapshot
         self._mac_key = mac_key
+        self._marks = hashlib.blake2b(key=mac_key, digest_size=16, person=b"mcpp seen token")
         self._issuers = Issuers(snapshot.issuers, resource, self._secret_of)
         self._known: dict[bytes, Bearer] = {}
         self._lines = (0.0, 0)
@@ -56,7 +59,9 @@ class Tokens:
     def bearer_of(self, text: str, now: float, guard: Callable[[], None]) -> Bearer:
         """Raises Fault(token_invalid), KeyUnknown where a newer key of the issuer may help, and what `guard` raises: it
         is asked before a signature is verified."""
-        mark = hashlib.blake2b(text.encode(), key=self._mac_key, digest_size=16, person=b"mcpp seen token").digest()
+        marking = self._marks.copy()
+        marking.update(text.encode())
+        mark = marking.digest()
         known = self._known.get(mark)
         if known is not None and now < known.token.expires:
             return known
@@ -93,16 +98,17 @@ class Tokens:
         name = f"{issuer.name}:{token.subject}"
         party = token.actor or token.client
         agent = name if party is None else f"{issuer.name}:{party}"
+        credential = f"issuer:{issuer.name}"
         linked = issuer.links.get(token.subject)
         if linked is None:
             kind = "service" if token.client == token.subject else "person"
             principal = PrincipalRow(principal_id(issuer.url, token.subject), name, kind, TENANT, token.roles)
-            return Bearer(issuer, token, principal, agent)
+            return Bearer(issuer, token, principal, agent, credential)
         stored = self._snapshot.principal(linked)
         if stored is None or stored.disabled:
             return None
         roles = tuple(sorted({*stored.roles, *token.roles}))
-        return Bearer(issuer, token, msgspec.structs.replace(stored, roles=roles), agent)
+        return Bearer(issuer, token, msgspec.structs.replace(stored, roles=roles), agent, credential)
 
     def _secret_of(self, issuer: IssuerRow) -> bytes:
         try:

@@ -119,6 +119,7 @@ class Hostile:
             "negative exp": {"exp": -1},
             "nbf to come": {"nbf": now + 120},
             "nbf as text": {"nbf": "0"},
+            "nbf as true": {"nbf": True},
             "iat to come": {"iat": now + 120},
             "too long a life": {"iat": now, "exp": now + 90_000},
             "too long a life without iat": {"iat": None, "exp": now + 90_000},

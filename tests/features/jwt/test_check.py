@@ -95,6 +95,15 @@ def test_without_a_key_id_only_one_key_may_fit() -> None:
     assert why_not(token, row(ED, Signer.make("EdDSA", "other"))) == "no kid"
 
 
+def test_a_key_for_one_algorithm_verifies_no_other() -> None:
+    """One RSA key could verify both paddings: the key says which."""
+    document = json.dumps({"keys": [RS.jwk(alg="PS256")]}).encode()
+    pinned = row(keys=keys.read(document, RECOMMENDED).keys)
+    pss = Signer("PS256", RS.kid, RS.private)
+    assert why_not(pss.token(claims(AUDIENCE)), pinned) is None
+    assert why_not(RS.token(claims(AUDIENCE)), pinned) == "alg of the key"
+
+
 def test_issuers_never_lend_each_other_keys() -> None:
     other = row(RS, id="iss_2", url="https://other.example")
     assert why_not(RS.token(claims(AUDIENCE)), row(ED, renewable=False), other) == "kid unknown"

@@ -16,7 +16,7 @@ from mcp_platform.upstream_host.peer import ENVELOPE_BYTES, Peer
 from mcp_platform.upstream_host.spawn import check_isolation
 
 YOUNG_S = 2.0
-"""Seconds of life under which a death counts as a failed start. Not longer: a healthy server that is killed from outside
+"""Seconds of life under which a death counts as a failed start. Not longer: a healthy server killed from outside
 now and then must be back at once each time."""
 FREE_DEATHS = 1
 """Young deaths in a row that cost no waiting: one crash is answered by one restart at once."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
+from mcp_platform.base.config import Settings
 from mcp_platform.base.config.load import load
 from mcp_platform.base.errors import Fault, define
 from mcp_platform.base.folder import DataFolder, make_private
@@ -11,10 +12,15 @@ from mcp_platform.base.lock import FolderLock
 from mcp_platform.control.broker import Broker
 from mcp_platform.control.entry import local_actor
 from mcp_platform.control.execute import Executor
+from mcp_platform.control.ingest import MAX_RECORDS, Ingestion
 from mcp_platform.control.probe import Probe
 from mcp_platform.control.publish import Draft, Publisher
 from mcp_platform.control.record import ControlRecord
+from mcp_platform.control.record_search import RecordSearch
 from mcp_platform.control.registry import ACTIONS
+from mcp_platform.features.audit.model import Row
+from mcp_platform.features.audit.query import Query
+from mcp_platform.features.audit.search import Span
 from mcp_platform.features.upstreams.check import Found, ServerSpec
 from mcp_platform.features.vault.keys import KeyRing
 from mcp_platform.net.transports.host_link import HostConnection
@@ -22,6 +28,9 @@ from mcp_platform.store import migrate
 from mcp_platform.store.action import Touched
 from mcp_platform.store.engine import open_sqlite
 from mcp_platform.store.unit import Store, Unit
+
+TELL_EVERY = 50_000
+"""Records between two words about them."""
 
 PLATFORM_STOPPED = define(
     "platform_stopped",
@@ -48,6 +57,7 @@ async def _run(
     ring = KeyRing.open(data, settings.vault.kek_file)
     store = Store(open_sqlite(data.database))
     host = HostConnection(data.run / "host.sock")
+    record = _CaughtUp(data, settings, progress)
 
     def tell(text: str, _done: int, _total: int) -> None:
         progress(text)
@@ -56,7 +66,7 @@ async def _run(
         migrate.upgrade(store.engine)
         make_private(data.snapshot)
         publisher = _NextStart(Publisher(data, ring.platform_id, ring.snapshot_private, settings))
-        reach = _WebOnly(Probe(settings, Broker(_nobody_asks), host))
+        reach = _WebOnly(Probe(settings, Broker(_nobody_asks), host, record))
         executor = Executor(store, ring, settings, publisher, reach, ACTIONS)
         executor.record = record = await ControlRecord.open(data, settings, ring.platform_id)
         await record.started()
@@ -66,6 +76,7 @@ async def _run(
             await executor.close()
             await record.close()
     finally:
+        await record.close()
         await host.close()
         store.close()
 
@@ -90,11 +101,29 @@ class _NextStart:
         return {"revision": draft.manifest.revision, "workers": 0, "taken": 0, "ms": 0.0}
 
 
+class _CaughtUp(RecordSearch):
+    """The record as it was left: with nobody who ingests, what is not yet in the index is taken in first."""
+
+    def __init__(self, data: DataFolder, settings: Settings, progress: Callable[[str], None]) -> None:
+        super().__init__(data.record_index)
+        self._ingestion = Ingestion(data.journal, data.record_index, settings.journal.max_lag_s)
+        self._progress = progress
+
+    async def search(self, query: Query, span: Span, limit: int, actors: dict[str, tuple[str, ...]]) -> list[Row]:
+        await asyncio.to_thread(self._ingestion.catch_up, self._told)
+        return await super().search(query, span, limit, actors)
+
+    def _told(self, records: int) -> None:
+        if records % TELL_EVERY < MAX_RECORDS:
+            self._progress(f"Taking in the journal: {records} records")
+
+
 class _WebOnly:
     """Servers with a URL can be looked at from here; one that is a command belongs to the upstream-host."""
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
+        self.record = probe.record
 
     async def probe(self, spec: ServerSpec) -> Found:
         if spec.transport != "http":

@@ -9,6 +9,7 @@ from mcp_platform.base import ids
 from mcp_platform.base.config import Settings
 from mcp_platform.control import key_sets
 from mcp_platform.control.broker import Broker
+from mcp_platform.control.record_search import RecordSearch
 from mcp_platform.features.upstreams.check import Found, ServerSpec
 from mcp_platform.features.upstreams.tables import Access
 from mcp_platform.net.client import HttpClient
@@ -32,9 +33,10 @@ class _Own:
 
 
 class Probe:
-    """Looks at servers with the same links that calls go through."""
+    """Looks at servers with the same links that calls go through; and at the record."""
 
-    def __init__(self, settings: Settings, broker: Broker, host: HostConnection) -> None:
+    def __init__(self, settings: Settings, broker: Broker, host: HostConnection, record: RecordSearch) -> None:
+        self.record = record
         self._settings = settings.upstreams
         self._broker = broker
         self._host = host

@@ -18,9 +18,11 @@ from mcp_platform.control.cli_door import CliDoor
 from mcp_platform.control.console.app import ConsoleApp
 from mcp_platform.control.execute import Executor
 from mcp_platform.control.feed import FeedServer
+from mcp_platform.control.ingest import Ingestion
 from mcp_platform.control.probe import Probe
 from mcp_platform.control.publish import Publisher
 from mcp_platform.control.record import ControlRecord
+from mcp_platform.control.record_search import RecordSearch
 from mcp_platform.control.registry import ACTIONS
 from mcp_platform.control.rotation import Rotation
 from mcp_platform.control.start import (
@@ -56,6 +58,8 @@ class _Control:
     store: Store
     executor: Executor
     record: ControlRecord
+    ingestion: Ingestion
+    search: RecordSearch
     host: HostConnection
     servers: list[asyncio.Server]
     console: HttpServer
@@ -97,14 +101,19 @@ async def _start(inherited: Inherited) -> _Control:
         start_timeout_s=settings.upstreams.start_timeout_s,
     )
     broker = Broker(lambda upstream, version: look_up_access(executor, ring, upstream, version))
-    executor = Executor(store, ring, settings, publisher, Probe(settings, broker, host), ACTIONS)
+    search = RecordSearch(data.record_index)
+    executor = Executor(store, ring, settings, publisher, Probe(settings, broker, host, search), ACTIONS)
     record = await ControlRecord.open(data, settings, ring.platform_id)
     executor.record = record
+    ingestion = Ingestion(data.journal, data.record_index, settings.journal.max_lag_s)
+    record.retention.may_go = ingestion.has
+    ingestion.on_anew = search.reopen
+    ingestion.start()
     await record.started()
     await publish_at_start(executor, publisher)
     await start_setup_link(executor)
     feed = FeedServer(publisher, settings.snapshot.heartbeat_s)
-    executor.observe = lambda: {"workers": feed.status()}
+    executor.observe = lambda: {"workers": feed.status(), "record": ingestion.status()}
     port = inherited.console[0].getsockname()[1] if inherited.console else settings.console.port
     hosts = HostRule.of(settings.console.public_url, settings.console.host, port)
     origins = own_origins(settings.console.public_url, settings.console.host, port, "http")
@@ -123,7 +132,7 @@ async def _start(inherited: Inherited) -> _Control:
     broker.renew = rotation.asked
     beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
     rotating = asyncio.get_running_loop().create_task(rotation.run(), name="rotation")
-    return _Control(store, executor, record, host, servers, console, beating, rotating)
+    return _Control(store, executor, record, ingestion, search, host, servers, console, beating, rotating)
 
 
 async def _stop(control: _Control, drain_s: float) -> None:
@@ -136,6 +145,8 @@ async def _stop(control: _Control, drain_s: float) -> None:
     await control.executor.close()
     await _end(control.beating)
     await control.record.close()  # after every change that it records
+    await control.ingestion.close()
+    await control.search.close()
     await control.host.close()
     control.store.close()
     _log.info("control_ended", took_ms=round((clock.monotonic() - began) * 1000))

@@ -3,6 +3,7 @@
 from mcp_platform.control import status
 from mcp_platform.features.apikeys import actions as apikeys
 from mcp_platform.features.audit import actions as audit
+from mcp_platform.features.audit import reading
 from mcp_platform.features.identity import actions as identity
 from mcp_platform.features.jwt import actions as issuers
 from mcp_platform.features.jwt import subjects
@@ -27,6 +28,7 @@ ACTIONS = _by_name(
     audit.ACTIONS,
     identity.ACTIONS,
     issuers.ACTIONS,
+    reading.ACTIONS,
     ratelimit.ACTIONS,
     rbac.ACTIONS,
     status.ACTIONS,

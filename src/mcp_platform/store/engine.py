@@ -27,7 +27,11 @@ def open_sqlite(path: Path, *, rebuildable: bool = False, begin: str = "BEGIN IM
     same mode). `rebuildable`: what is in it stands elsewhere too, so it need not outlive a power cut. Whoever only
     reads such a file begins with a plain BEGIN, and holds up nobody."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    engine = create_engine(URL.create("sqlite+pysqlite", database=str(path)), connect_args={"check_same_thread": False})
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,  # of a statement that failed: they hold names and sealed secrets, and the error is logged
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: SqliteConnection, _record: object) -> None:

@@ -7,6 +7,8 @@ class Permission(StrEnum):
     """What an actor must hold. Nothing implies another."""
 
     AUDIT_LOG_VERIFY = "audit:log:verify"
+    AUDIT_RECORD_ANCHOR = "audit:record:anchor"
+    AUDIT_RECORD_READ = "audit:record:read"
     IDENTITY_PRINCIPAL_CHANGE = "identity:principal:change"
     IDENTITY_PRINCIPAL_READ = "identity:principal:read"
     IDENTITY_SETUP_START = "identity:setup:start"

@@ -7,6 +7,9 @@ class Tag(StrEnum):
     """What happened. A tag is never given a second meaning."""
 
     AUDIT_LOG_VERIFY = "audit:log:verify"
+    AUDIT_RECORD_ANCHOR = "audit:record:anchor"
+    AUDIT_RECORD_FOLLOW = "audit:record:follow"
+    AUDIT_RECORD_SEARCH = "audit:record:search"
     IDENTITY_PRINCIPAL_DISABLE = "identity:principal:disable"
     IDENTITY_PRINCIPAL_ENABLE = "identity:principal:enable"
     IDENTITY_PRINCIPAL_LIST = "identity:principal:list"

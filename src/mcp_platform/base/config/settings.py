@@ -209,6 +209,8 @@ class Journal:
     """Days sealed segments are kept."""
     checkpoint_s: Annotated[float, Range(0.05, 60)] = 1.0
     """Seconds between two signed checkpoints over all that was written."""
+    max_lag_s: Annotated[float, Range(0.2, 60)] = 2.0
+    """Seconds after which a record is to be found by `audit search`; `doctor` says when it takes longer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,9 @@ class SubjectKeys:
         path = self._path(subject)
         make_private(self._folder)
         make_private(path.parent)
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        # Two calls of one worker may be here at once, each in a thread.
+        aside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.write(handle, seal(self._wrap, os.urandom(ID_BYTES + KEY_BYTES), self._aad(subject)))
             os.fsync(handle)

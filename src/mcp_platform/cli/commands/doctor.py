@@ -17,9 +17,9 @@ from mcp_platform.cli.session import Session, with_session
 
 _load = Late("base.config.load")
 _finding = Late("cli.checks.finding")
-CHECKS = ("folder", "configuration", "machine", "running", "confinement", "upstreams")
+CHECKS = ("folder", "configuration", "machine", "running", "confinement", "upstreams", "issuers")
 """Modules of cli/checks, in the order of the report."""
-ASKING = ("running", "upstreams")
+ASKING = ("running", "upstreams", "issuers")
 """Those that ask control for more than its status."""
 PATIENCE_S = 5.0
 """Seconds for control to say how it is: it takes milliseconds."""
@@ -33,7 +33,7 @@ _COLOURS = {"ok": "32", "warning": "33", "fault": "31"}
 )
 @with_session
 def doctor(session: Session) -> int:
-    """Check an installation: folder, keys, settings, machine, processes, servers.
+    """Check an installation: folder, keys, settings, machine, processes, servers, issuers.
 
     ✓ is well, ! is worth knowing, ✗ is a fault; each says what to do. Nothing is changed. Ends with 3 when a fault
     was found.

@@ -25,4 +25,4 @@ class Options:
     segment_bytes: int = 64 * 1024 * 1024
     segment_age_s: float = 3600.0
     reserve_bytes: int = 4 * 1024 * 1024
-    stall_s: float = 2.0
+    stall_s: float = 10.0

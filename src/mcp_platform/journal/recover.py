@@ -40,6 +40,8 @@ class Dead:
     closed: bool = False
     open: dict[tuple[bytes, int], str] = field(default_factory=dict)
     """(segment, index) of intents without outcome → trace."""
+    ended: set[tuple[bytes, int]] = field(default_factory=set)
+    """Intents of other segments whose outcome stands here."""
 
 
 def dead_segments(folder: Path) -> list[SegmentFile]:
@@ -70,6 +72,8 @@ def _note(dead: Dead, record: object, index: int, segment: bytes) -> None:
         dead.open[segment, index] = record.trace
     elif isinstance(record, Outcome):
         dead.open.pop((record.intent_segment or segment, record.intent_index), None)
+        if record.intent_segment is not None:
+            dead.ended.add((record.intent_segment, record.intent_index))
     elif isinstance(record, Segment):
         dead.platform = record.platform
         dead.open.update(dict.fromkeys(((each[0], each[1]) for each in record.open), ""))
@@ -146,9 +150,12 @@ class Recovery:
         if not files:
             return []
         said = await asyncio.to_thread(self._said_already)
+        found = await asyncio.to_thread(lambda: [examine(self._folder, file) for file in files])
+        for dead in found:
+            said |= dead.ended  # an intent at the end of one segment has its outcome in the next
         done: list[Recovered] = []
-        for file in files:
-            dead = await asyncio.to_thread(examine, self._folder, file)
+        for dead in found:
+            file = dead.file
             await self._end_calls(dead, said)
             recovered = await asyncio.to_thread(close, self._folder, dead, self._key)
             if recovered is not None:

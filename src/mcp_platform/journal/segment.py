@@ -20,7 +20,7 @@ _ZEROS = bytes(FILL_BYTES)
 class OpenSegment:
     """A segment file that this process writes."""
 
-    __slots__ = ("began", "end", "file", "filled", "hash", "id", "name", "next_index", "path")
+    __slots__ = ("began", "closing", "end", "file", "filled", "hash", "id", "name", "next_index", "path")
 
     def __init__(self, name: SegmentFile, path: Path, file: File) -> None:
         self.name = name
@@ -35,6 +35,8 @@ class OpenSegment:
         self.hash = FIRST
         self.next_index = 0
         self.began = clock.monotonic()
+        self.closing: tuple[int, bytes] | None = None
+        """The record that closes it and its place, while that must not be written yet."""
 
     def begin(self, segment: bytes) -> bytes:
         """What every segment file begins with; the header must follow."""
@@ -78,7 +80,8 @@ def prepare(files: Files, folder: Path, name: SegmentFile, reserve_bytes: int) -
     return segment
 
 
-def next_name(folder: Path, node: str, writer: str) -> SegmentFile:
-    """The name that follows every one of this writer in `folder`."""
+def next_name(folder: Path, node: str, writer: str, current: OpenSegment | None) -> SegmentFile:
+    """The name that follows every one of this writer in `folder`, and that of its current segment."""
     mine = [each for each in place.segments(folder, ("seg", "seg.gz", "new")) if each.stream == (node, writer)]
-    return SegmentFile(node, writer, 1 + max((each.sequence for each in mine), default=0))
+    known = current.name.sequence if current is not None else 0
+    return SegmentFile(node, writer, 1 + max([known, *(each.sequence for each in mine)]))

@@ -8,7 +8,7 @@ import mcp_platform
 from mcp_platform.base import clock
 from mcp_platform.journal.files import Files
 from mcp_platform.journal.previous import Previous, previous_of, tidy
-from mcp_platform.journal.record import Segment
+from mcp_platform.journal.record import Sealed, Segment
 from mcp_platform.journal.segment import OpenSegment, next_name, prepare
 
 
@@ -41,7 +41,7 @@ class Segments:
         """Raises OSError where the disk refuses."""
         while True:
             try:
-                name = next_name(self.folder, self.node, self.writer)
+                name = next_name(self.folder, self.node, self.writer, self.current)
                 return prepare(self.files, self.folder, name, self.reserve_bytes)
             except FileExistsError:
                 continue  # another life of this writer was faster: it has its name now, and we take the next
@@ -57,10 +57,16 @@ class Segments:
         self.new_name = True
         return new
 
-    def begin(self, new: OpenSegment, open_intents: set[tuple[bytes, int]], now: int) -> bytes:
-        """The bytes that `new` begins with; from now on it is the current one. The old one is sealed already."""
+    def begin(self, new: OpenSegment, open_intents: set[tuple[bytes, int]], now: int, reason: str) -> bytes:
+        """The bytes that `new` begins with; from now on it is the current one.
+
+        The old one's closing record is made but not yet written: a closed segment promises that the next one is on the
+        disk and says which calls are open. So it is written once the next one has been synced.
+        """
         old = self.current
         if old is not None:
+            at = old.end
+            old.closing = (at, old.frame(Sealed(time=now, reason=reason)))
             self.follows = Previous(old.id, old.hash)
             self.retiring.append(old)
         self.current = new
@@ -88,13 +94,6 @@ class Segments:
         if current is None:
             return True
         return 4 * current.end > 3 * size_bytes or clock.monotonic() - current.began > 0.75 * age_s
-
-    def finished(self, unwritten: list[tuple[OpenSegment, int, bytes]]) -> list[OpenSegment]:
-        """Take the segments of which nothing is left to write."""
-        busy = {id(each[0]) for each in unwritten}
-        done = [each for each in self.retiring if id(each) not in busy]
-        self.retiring = [each for each in self.retiring if id(each) in busy]
-        return done
 
     def is_over(self, size_bytes: int, age_s: float) -> str:
         """Why the current segment should be sealed: `size`, `age`, or empty while it should not."""

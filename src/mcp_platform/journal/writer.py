@@ -129,9 +129,7 @@ class JournalWriter:
             return
         reason = segments.is_over(self.options.segment_bytes, self.options.segment_age_s)
         if reason and (new := self._named()) is not None:
-            now = self._now()
-            self._take(old, Sealed(reason=reason), now)
-            self._begin(new, now)
+            self._begin(new, self._now(), reason)
 
     def _named(self) -> OpenSegment | None:
         try:
@@ -140,8 +138,8 @@ class JournalWriter:
             self._refused("begin", error)
             return None
 
-    def _begin(self, new: OpenSegment, now: int) -> None:
-        beginning = self._segments.begin(new, self.open, now)
+    def _begin(self, new: OpenSegment, now: int, reason: str = "") -> None:
+        beginning = self._segments.begin(new, self.open, now, reason)
         self._buffer.append((new, 0, beginning))
         self._appended += 1
         self.sync_soon()
@@ -280,7 +278,8 @@ class JournalWriter:
             work.unsynced, self._unsynced = self._unsynced, []
             work.again = self._sync_failed
             work.folder = segments.folder if segments.new_name else None
-            work.retire = segments.finished(self._buffer)
+            if not self._buffer:  # the next segment's beginning is synced in this round, before they are closed
+                work.retire, segments.retiring = segments.retiring, []
         if now >= self._try_again_at and not self._closing:
             current = segments.current
             if current is not None and current.room_bytes < options.reserve_bytes:
@@ -315,7 +314,8 @@ class JournalWriter:
             self._full = False
         if work.prepared is not None:
             self._segments.ready = work.prepared
-            if self._segments.current is None and (new := self._named()) is not None:
+            begins = self._segments.current is None and not self._closing
+            if begins and (new := self._named()) is not None:
                 self._begin(new, self._now())
         self._turn_over_if_due()
         self.flush()

@@ -29,10 +29,10 @@ def in_the_index(path: Path) -> list[tuple[bytes, int]]:
     engine = index.open_to_read(path)
     with engine.begin() as connection:
         segments = {row.id: row.segment for row in connection.execute(select(SEGMENTS))}
-        found = [(segments[row[0]], row[1]) for row in connection.execute(select(ROWS.c.segment, ROWS.c.index))]
+        found = [(segments[row[0]], row[1]) for row in connection.execute(select(ROWS.c.segment, ROWS.c.number))]
         outcomes = select(ROWS.c.outcome_segment, ROWS.c.outcome_index).where(ROWS.c.outcome_index.is_not(None))
         found += [(segments[row[0]], row[1]) for row in connection.execute(outcomes)]
-        waiting = connection.execute(select(WAITING.c.segment, WAITING.c.index))
+        waiting = connection.execute(select(WAITING.c.segment, WAITING.c.number))
         found += [(segments[row[0]], row[1]) for row in waiting]
     engine.dispose()
     return found

@@ -76,7 +76,7 @@ class IndexWriter:
             rows = connection.execute(select(SEGMENTS)).all()
             self.segments, self.damaged = {}, sum(row.damaged for row in rows)
             for row in rows:
-                cursor = Cursor(row.name, row.segment, row.offset, row.index, row.hash)
+                cursor = Cursor(row.name, row.segment, row.offset, row.next, row.hash)
                 self.segments[row.segment] = Kept(row.id, row.segment, row.name, cursor, row.closed, row.removed)
             waiting = connection.execute(select(WAITING.c.of_segment, WAITING.c.of_index))
             self._waiting = {(row[0], row[1]) for row in waiting}
@@ -165,7 +165,7 @@ class IndexWriter:
         """Note how far the segment was read."""
         cursor = batch.cursor
         known = self.segments.get(cursor.segment)
-        place_ = {"offset": cursor.offset, "index": cursor.index, "hash": cursor.hash, "closed": batch.closed}
+        place_ = {"offset": cursor.offset, "next": cursor.index, "hash": cursor.hash, "closed": batch.closed}
         if known is not None:
             connection.execute(update(SEGMENTS).where(SEGMENTS.c.id == known.id).values(place_))
             return Kept(known.id, known.segment, known.name, cursor, batch.closed, known.removed)
@@ -198,7 +198,7 @@ class IndexWriter:
             row = connection.execute(select(WAITING).where(here)).one()
             ended = Ended(
                 numbers.get(row.segment, b""),
-                row.index,
+                row.number,
                 *key,
                 row.outcome,
                 row.error,
@@ -225,7 +225,7 @@ class IndexWriter:
             value.update(
                 id=at,
                 segment=numbers[row.segment],
-                index=row.index,
+                number=row.index,
                 trace=trace_key(row.trace),
                 revision=row.revision,
                 request_bytes=row.request_bytes,
@@ -291,7 +291,7 @@ class IndexWriter:
                 of_segment=ended.of_segment,
                 of_index=ended.of_index,
                 segment=numbers[ended.segment],
-                index=ended.index,
+                number=ended.index,
                 outcome=ended.outcome,
                 error=ended.error,
                 result=ended.result,
@@ -311,7 +311,7 @@ class IndexWriter:
 
 _OUTCOME = (
     update(ROWS)
-    .where(ROWS.c.segment == bindparam("of_segment"), ROWS.c.index == bindparam("of_index"))
+    .where(ROWS.c.segment == bindparam("of_segment"), ROWS.c.number == bindparam("of_index"))
     .values(
         {
             name: bindparam(f"new_{name}")

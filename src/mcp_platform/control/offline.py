@@ -57,7 +57,7 @@ async def _run(
     ring = KeyRing.open(data, settings.vault.kek_file)
     store = Store(open_sqlite(data.database))
     host = HostConnection(data.run / "host.sock")
-    record = _CaughtUp(data, settings, progress)
+    index = _CaughtUp(data, settings, progress)
 
     def tell(text: str, _done: int, _total: int) -> None:
         progress(text)
@@ -66,9 +66,10 @@ async def _run(
         migrate.upgrade(store.engine)
         make_private(data.snapshot)
         publisher = _NextStart(Publisher(data, ring.platform_id, ring.snapshot_private, settings))
-        reach = _WebOnly(Probe(settings, Broker(_nobody_asks), host, record))
+        reach = _WebOnly(Probe(settings, Broker(_nobody_asks), host, index))
         executor = Executor(store, ring, settings, publisher, reach, ACTIONS)
         executor.record = record = await ControlRecord.open(data, settings, ring.platform_id)
+        record.retention.may_go = lambda name: False  # what goes must be in the index first; nobody ingests here
         await record.started()
         try:
             return await executor.execute(action, params, local_actor(os.getuid()), tell)
@@ -76,7 +77,7 @@ async def _run(
             await executor.close()
             await record.close()
     finally:
-        await record.close()
+        await index.close()
         await host.close()
         store.close()
 

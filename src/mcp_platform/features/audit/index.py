@@ -47,7 +47,7 @@ SEGMENTS = Table(
     Column("writer", String(65), nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("offset", BigInteger, nullable=False),  # of the next frame
-    Column("index", BigInteger, nullable=False),  # of the next record: all before it are here
+    Column("next", BigInteger, nullable=False),  # index of the next record: all before it are here
     Column("hash", LargeBinary(32), nullable=False),  # of the record before
     Column("closed", Boolean, nullable=False),  # nothing follows
     Column("damaged", Boolean, nullable=False),  # something at `offset` could not be read, and was passed over
@@ -69,7 +69,7 @@ ROWS = Table(
     METADATA,
     Column("id", _Id, primary_key=True, autoincrement=False),  # nanoseconds; the next free one where two are the same
     Column("segment", Integer, nullable=False),  # record_segments.id
-    Column("index", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),  # index in the segment
     Column("trace", LargeBinary, nullable=True),
     *(Column(name, Integer, nullable=True) for name in NAMED),  # record_names.id; null for an empty one
     Column("revision", BigInteger, nullable=False),
@@ -80,7 +80,7 @@ ROWS = Table(
     Column("outcome_segment", Integer, nullable=True),  # where the outcome stands
     Column("outcome_index", BigInteger, nullable=True),
     Column("detail", Text, nullable=True),
-    UniqueConstraint("segment", "index"),
+    UniqueConstraint("segment", "number"),
 )
 for _name in (*INDEXED, "trace"):
     # Without nulls: a row is only in the indexes of what it has.
@@ -97,7 +97,7 @@ WAITING = Table(
     Column("of_segment", LargeBinary(16), primary_key=True),
     Column("of_index", BigInteger, primary_key=True),
     Column("segment", Integer, nullable=False),
-    Column("index", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),  # index in the segment
     Column("outcome", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("result", Text, nullable=False),

@@ -243,7 +243,7 @@ def _row(found: Any, names: dict[int, str], segments: dict[int, bytes]) -> Row: 
     return Row(
         time=found.id,
         segment=segments.get(found.segment, b""),
-        index=found.index,
+        index=found.number,
         trace=trace_of(found.trace),
         revision=found.revision,
         request_bytes=found.request_bytes,

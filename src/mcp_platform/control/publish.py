@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mcp_platform.base import clock
@@ -20,6 +21,7 @@ from mcp_platform.features.apikeys import tables as apikeys
 from mcp_platform.features.jwt import tables as jwt
 from mcp_platform.features.ratelimit import tables as ratelimit
 from mcp_platform.features.rbac import tables as rbac
+from mcp_platform.features.toolpolicy import tables as toolpolicy
 from mcp_platform.features.upstreams import tables as upstreams
 from mcp_platform.snapshot.codec import encode_rows, hash_of, open_manifest, sign_manifest
 from mcp_platform.snapshot.model import FORMAT, Manifest, bucket
@@ -198,7 +200,11 @@ def _chunked_tools(
         kept = None if now is None or row.id in touched.upstreams else now.tools.get(row.id)
         chunks: list[list[object]] = []
         if kept is None:
-            tools = upstreams.tools(unit, row.id)
+            quiet = toolpolicy.read_only(unit, row.name)
+            tools = [
+                msgspec.structs.replace(tool, read_only=True) if tool.name in quiet else tool
+                for tool in upstreams.tools(unit, row.id)
+            ]
             chunks = [list(tools[start : start + TOOLS_IN_SHARD]) for start in range(0, len(tools), TOOLS_IN_SHARD)]
         plan[row.id] = (kept, chunks)
     return plan

@@ -10,6 +10,7 @@ from mcp_platform.features.jwt import subjects
 from mcp_platform.features.ratelimit import actions as ratelimit
 from mcp_platform.features.rbac import actions as rbac
 from mcp_platform.features.tokens import actions as tokens
+from mcp_platform.features.toolpolicy import actions as toolpolicy
 from mcp_platform.features.upstreams import actions as upstreams
 from mcp_platform.store.action import Action
 
@@ -34,5 +35,6 @@ ACTIONS = _by_name(
     status.ACTIONS,
     subjects.ACTIONS,
     tokens.ACTIONS,
+    toolpolicy.ACTIONS,
     upstreams.ACTIONS,
 )

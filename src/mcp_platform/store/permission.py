@@ -29,6 +29,7 @@ class Permission(StrEnum):
     TOKENS_TOKEN_CREATE = "tokens:token:create"  # noqa: S105 - a name, not a password
     TOKENS_TOKEN_READ = "tokens:token:read"  # noqa: S105 - a name, not a password
     TOKENS_TOKEN_REVOKE = "tokens:token:revoke"  # noqa: S105 - a name, not a password
+    TOOLS_POLICY_CHANGE = "tools:policy:change"
     UPSTREAMS_SERVER_CHANGE = "upstreams:server:change"
     UPSTREAMS_SERVER_READ = "upstreams:server:read"
     UPSTREAMS_SERVER_TEST = "upstreams:server:test"

@@ -42,6 +42,7 @@ class Tag(StrEnum):
     TOKENS_TOKEN_LIST = "tokens:token:list"  # noqa: S105 - a name, not a password
     TOKENS_TOKEN_REFUSE = "tokens:token:refuse"  # noqa: S105 - a name, not a password
     TOKENS_TOKEN_REVOKE = "tokens:token:revoke"  # noqa: S105 - a name, not a password
+    TOOLS_POLICY_MARK = "tools:policy:mark"
     UPSTREAMS_SERVER_ADD = "upstreams:server:add"
     UPSTREAMS_SERVER_LIST = "upstreams:server:list"
     UPSTREAMS_SERVER_REMOVE = "upstreams:server:remove"

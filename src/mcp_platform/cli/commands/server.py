@@ -24,6 +24,7 @@ MAX_SHOWN = 60
         "remove": Entry("server", "remove", "Take a server away, its secrets too; its tools' names stay reserved."),
         "tools": Entry("server", "tools", "List tools and the names that agents see."),
         "test": Entry("server", "test", "Connect to a server and say how far it gets."),
+        "mark": Entry("server", "mark", "Say whether a tool changes nothing."),
     },
 )
 def server() -> None:
@@ -224,3 +225,15 @@ def test(session: Session, *, name: str) -> None:
     ):
         if answer.get(change):
             session.out.line(f"{change.capitalize()}: {', '.join(answer[change])} ({means})")
+
+
+@click.command(cls=Page, examples=["mcp-platform server mark time get_current_time --read-only"])
+@click.argument("name")
+@click.argument("tool")
+@click.option("--read-only/--writes", "read_only", required=True, help="Whether calling it changes nothing.")
+@with_session
+def mark(session: Session, *, name: str, tool: str, read_only: bool) -> None:
+    """Say whether the TOOL of the server NAME changes nothing. With `strict` durability a call to such a tool need not
+    wait until its intent is on the disk; what a server says of its own tools is never believed."""
+    session.out.result(session.ask("tool.mark", server=name, tool=tool, read_only=read_only))
+    session.out.line(f"{name}/{tool} {'changes nothing' if read_only else 'may change something'}.")

@@ -41,3 +41,5 @@ class ToolRow(msgspec.Struct, frozen=True, array_like=True):
     """SHA-256 over the canonical definition as approved, hex."""
     input_schema: bytes
     """JSON, verbatim."""
+    read_only: bool = False
+    """True where an administrator said that calling it changes nothing."""

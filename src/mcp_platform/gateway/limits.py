@@ -167,9 +167,9 @@ def _headers(policy: bytes, taken: Taken) -> bytes:
     items = []
     for bucket, tat in zip(taken.buckets, taken.tats, strict=True):
         if bucket.shown:
-            left = standing(tat, bucket.rate, taken.now)
-            items.append(f'"{bucket.rule}";r={left.remaining};t={left.reset_s}')
-    return policy + f"RateLimit: {', '.join(items)}\r\n".encode() if items else policy
+            remaining, reset_s = standing(tat, bucket.rate, taken.now)
+            items.append(b'"%b";r=%d;t=%d' % (bucket.label, remaining, reset_s))
+    return b"%bRateLimit: %b\r\n" % (policy, b", ".join(items)) if items else policy
 
 
 def _neighbours(who: bytes) -> bytes:

@@ -74,6 +74,8 @@ class Bucket:
     shadow: bool = False
     shown: bool = False
     """Whether its caller is told what is left in it."""
+    label: bytes = b""
+    """The rule's name as header lines have it."""
 
 
 class Taken(NamedTuple):
@@ -125,7 +127,9 @@ class Meter:
         common = ANONYMOUS_SHARED if anonymous else CALLERS_SHARED
         name = f"{rule.name} {rule.subject} {rate.interval} {rate.tolerance} ".encode()
         shared = Bucket(rule.name, rate, *self._place(name + b"+" + group, common), None, rule.shadow)
-        return Bucket(rule.name, rate, *self._place(name + b"=" + who, region), shared, rule.shadow, shown)
+        return Bucket(
+            rule.name, rate, *self._place(name + b"=" + who, region), shared, rule.shadow, shown, rule.name.encode()
+        )
 
     def _place(self, name: bytes, region: Region) -> tuple[int, int, bool]:
         """Key, home and whether it is slow."""

@@ -8,6 +8,7 @@ than the burst allows. Times are whole nanoseconds, intervals are rounded up, so
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.wire.methods import METHODS
@@ -48,8 +49,7 @@ class Rate:
         return self.interval + self.tolerance >= SLOW_S * _SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What is left in a bucket."""
 
     remaining: int

@@ -150,5 +150,5 @@ class CallJournal:
         """Write what is open or summed up, seal the segment, let go."""
         if self._summing is not None:
             self._summing.cancel()
-        self._refusals.sum_up()
+        self._refusals.sum_up(last=True)
         await self.writer.close()

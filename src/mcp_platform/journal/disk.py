@@ -103,7 +103,7 @@ class Disk:
 
 
 def retire(segment: OpenSegment) -> None:
-    """Close the segment and give back the place that was filled ahead. One that cannot be closed is closed by control."""
+    """Close the segment and give back the place that was filled ahead. Where that fails, control does it."""
     try:
         if segment.closing is not None:
             at, data = segment.closing

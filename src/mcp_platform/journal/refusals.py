@@ -3,6 +3,7 @@
 Whoever is refused decides how many refusals there are; so neither the table nor the journal grows with them.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,14 +57,26 @@ class RefusalTable:
             row.since = now_ns
         row.counts[refusal.error] = row.counts.get(refusal.error, 0) + 1
 
-    def sum_up(self) -> None:
-        """Write the sums and begin a new window. What finds no room in the journal is kept for the next."""
+    def sum_up(self, *, last: bool = False) -> None:
+        """Write the sums and begin a new window. What finds no room in the journal is kept for the next; in the `last`
+        one it becomes one sum, which there is always room for."""
         self._until = clock.monotonic() + WINDOW_S
         self._one_by_one = 0
         rows, self._rows = self._rows, {}
         for address, row in rows.items():
             if row.counts and not self._written(Refusals(address=address, since=row.since, counts=row.counts)):
-                self._rows[address] = _Row(0, row.since, row.counts)
+                self._rows[address] = row
+                row.one_by_one = 0
+        if last and self._rows:
+            with contextlib.suppress(Fault):
+                self._writer.append(self._rest())
+
+    def _rest(self) -> Refusals:
+        counts: dict[str, int] = {}
+        for row in self._rows.values():
+            for error, count in row.counts.items():
+                counts[error] = counts.get(error, 0) + count
+        return Refusals(address=OTHERS, since=min(row.since for row in self._rows.values()), counts=counts)
 
     @property
     def due_in_s(self) -> float:

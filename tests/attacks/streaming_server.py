@@ -1,5 +1,5 @@
-"""A stdio server of 2025-11-25 with two tools: `echo` answers at once, `count` reports progress until it is told to
-stop."""
+"""A stdio server of 2025-11-25: `echo` answers at once, `mirror` with all it was told, `count` with progress until it
+is told to stop."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ from typing import Any
 
 TOOLS = [
     {"name": "echo", "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}}},
+    {"name": "mirror", "inputSchema": {"type": "object"}},
     {"name": "count", "inputSchema": {"type": "object"}},
 ]
 STEPS = 1200
@@ -43,6 +44,9 @@ def answer(message: dict[str, Any]) -> None:
         token = params.get("_meta", {}).get("progressToken")
         threading.Thread(target=count, args=(message["id"], token), daemon=True).start()
         return
+    text = params.get("arguments", {}).get("text", "")
+    if params.get("name") == "mirror":
+        text = json.dumps(message)
     results: dict[str, Any] = {
         "initialize": {
             "protocolVersion": "2025-11-25",
@@ -50,7 +54,7 @@ def answer(message: dict[str, Any]) -> None:
             "serverInfo": {"name": "streaming", "version": "1"},
         },
         "tools/list": {"tools": TOOLS},
-        "tools/call": {"content": [{"type": "text", "text": params.get("arguments", {}).get("text", "")}]},
+        "tools/call": {"content": [{"type": "text", "text": text}]},
     }
     say({"id": message["id"], "result": results.get(method, {})})
 

@@ -123,6 +123,8 @@ class ActiveCall:
 
     async def _reply(self, link: Link) -> Reply:
         """What the client is to have, whatever happens."""
+        if self.cut is not None:  # before anything was sent
+            return self.outlet.of_fault(self.cut, "cancelled")
         try:
             answer = await link.call(self.call, self)
             if input_required.is_one(answer):

@@ -87,6 +87,8 @@ async def start(request: Request, tool: ToolRow, upstream: UpstreamRow, extra: d
     arguments = bytes(request.message.raw.get("arguments", _NO_ARGUMENTS))
     active.ticket = await record.intent(world.journal, request, tool, arguments)
     world.calls.add(active)
+    if world.view is not request.view:  # what it was allowed by is gone, and whoever took that back did not see it
+        world.recheck(active)
     if request.session:
         world.by_request[request.session, request.id] = active
     try:

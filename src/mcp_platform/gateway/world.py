@@ -88,6 +88,11 @@ class World:
                 await asyncio.sleep(0)
             self._cut_if_revoked(call, snapshot, authenticator)
 
+    def recheck(self, call: ActiveCall) -> None:
+        """Cut off `call` if the newest snapshot no longer allows it."""
+        if self.view is not None:
+            self._cut_if_revoked(call, self.view.snapshot, self.view.authenticator)
+
     def _cut_if_revoked(self, call: ActiveCall, snapshot: Snapshot, authenticator: Authenticator) -> None:
         identity = authenticator.still(call.identity, clock.now())
         tool = snapshot.tools.get(call.tool.exposed)

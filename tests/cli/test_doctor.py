@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from mcp_platform.base import clock
+from mcp_platform.net.tls_development import make
 from tests.cli.shell import Shell
 from tests.journeys.platform import Platform
 
@@ -105,7 +107,22 @@ def test_a_taken_port_is_found(made: Shell) -> None:
 
 
 def test_a_surface_open_to_the_network_is_warned_of(made: Shell) -> None:
-    assert "exposure.gateway" in findings(made, "warning", MCP_PLATFORM_GATEWAY__HOST="0.0.0.0")
+    assert "exposure.gateway" in findings(
+        made, "warning", MCP_PLATFORM_GATEWAY__HOST="0.0.0.0", MCP_PLATFORM_TLS__TERMINATED_BY_PROXY="true"
+    )
+
+
+def test_a_certificate_that_ends_soon_or_cannot_be_read_is_found(made: Shell) -> None:
+    assert made.run("tls", "dev-ca").status == 0
+    pair = {"MCP_PLATFORM_GATEWAY__TLS_CERTIFICATE": str(made.data / "tls" / "server.pem")}
+    pair["MCP_PLATFORM_GATEWAY__TLS_KEY"] = str(made.data / "tls" / "server-key.pem")
+    assert "tls.gateway" not in findings(made, "fault", **pair) | findings(made, "warning", **pair)
+    make(made.data / "tls", clock.now() - 80 * 86_400)
+    assert "tls.gateway" in findings(made, "warning", **pair)
+    make(made.data / "tls", clock.now() - 91 * 86_400)
+    assert "tls.gateway" in findings(made, "fault", **pair)
+    (made.data / "tls" / "server-key.pem").chmod(0o640)
+    assert {"tls.gateway", "files"} <= findings(made, "fault", **pair)
 
 
 def test_nothing_is_a_fault_with_advice(shell: Shell) -> None:

@@ -150,9 +150,27 @@ def test_a_first_run_whose_start_fails_still_prints_its_key_and_only_one_object(
 
 
 def test_an_address_that_is_not_ours_is_one_clear_line(made: Shell) -> None:
-    done = made.run("serve", "--host", "192.0.2.1")
+    done = made.run("serve", "--host", "192.0.2.1", "--behind-tls-proxy")
     assert done.status == 78
     assert done.err.count("\n") == 1
+
+
+def test_nothing_listens_beyond_this_machine_in_the_clear(made: Shell) -> None:
+    done = made.run("serve", "--host", "0.0.0.0")
+    assert done.status == 2
+    assert done.err.count("\n") == 1
+    assert "tls.terminated_by_proxy" in done.err
+
+
+def test_a_certificate_that_cannot_be_used_keeps_serve_from_starting(made: Shell) -> None:
+    assert made.run("tls", "dev-ca").status == 0
+    (made.data / "tls" / "server-key.pem").chmod(0o644)
+    pair = {"MCP_PLATFORM_CONSOLE__TLS_CERTIFICATE": str(made.data / "tls" / "server.pem")}
+    pair["MCP_PLATFORM_CONSOLE__TLS_KEY"] = str(made.data / "tls" / "server-key.pem")
+    done = made.run("serve", **pair)
+    assert done.status == 78
+    assert done.err.count("\n") == 1
+    assert "chmod 600" in done.err
 
 
 def test_a_bad_setting_keeps_serve_from_starting(made: Shell) -> None:

@@ -54,6 +54,11 @@ class DataFolder:
         return self.root / "limits"
 
     @property
+    def tls(self) -> Path:
+        """The development authority and the certificate that it vouches for."""
+        return self.root / "tls"
+
+    @property
     def journal(self) -> Path:
         return self.root / "journal"
 

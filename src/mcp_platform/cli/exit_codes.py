@@ -44,6 +44,7 @@ _CONFIGURATION_CODES = frozenset(
         "schema_newer",
         "schema_older",
         "settings_file_exists",
+        "tls_pair_unusable",
         "vault_unseal_failed",
     }
 )

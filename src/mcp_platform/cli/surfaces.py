@@ -19,6 +19,11 @@ def surface_options(function: Callable[P, R]) -> Callable[P, R]:
     @click.option("--port", type=_PORT, metavar="PORT", help="Port of the agents' surface. [default: 8080]")
     @click.option("--console-port", type=_PORT, metavar="PORT", help="Port of the people's surface. [default: 8081]")
     @click.option("--public-url", metavar="URL", help="How agents reach the platform from outside.")
+    @click.option(
+        "--behind-tls-proxy",
+        is_flag=True,
+        help="A proxy in front speaks TLS. Warning: this allows keys to travel in the clear between it and here.",
+    )
     @wraps(function)
     def run(
         *args: Any,  # noqa: ANN401  # arguments of click
@@ -26,6 +31,7 @@ def surface_options(function: Callable[P, R]) -> Callable[P, R]:
         port: int | None,
         console_port: int | None,
         public_url: str | None,
+        behind_tls_proxy: bool,
         **kwargs: Any,  # noqa: ANN401  # arguments of click
     ) -> R:
         flags = {
@@ -33,6 +39,7 @@ def surface_options(function: Callable[P, R]) -> Callable[P, R]:
             "gateway.port": port,
             "gateway.public_url": public_url,
             "console.port": console_port,
+            "tls.terminated_by_proxy": True if behind_tls_proxy else None,
         }
         return function(*args, flags=flags, **kwargs)  # type: ignore[arg-type]  # the decorated function takes flags
 

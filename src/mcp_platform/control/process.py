@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import uvloop
 
 from mcp_platform.base import clock
+from mcp_platform.base.config.addresses import scheme
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.control.broker import Broker
@@ -37,6 +38,7 @@ from mcp_platform.features.headers.check import for_api, for_pages, is_secure
 from mcp_platform.features.vault.keys import KeyRing
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.net.server import HttpServer
+from mcp_platform.net.tls_files import certificate_of
 from mcp_platform.net.transports.host_link import HostConnection
 from mcp_platform.store.engine import open_sqlite
 from mcp_platform.store.unit import Store
@@ -115,12 +117,14 @@ async def _start(inherited: Inherited) -> _Control:
     feed = FeedServer(publisher, settings.snapshot.heartbeat_s)
     executor.observe = lambda: {"workers": feed.status(), "record": ingestion.status()}
     port = inherited.console[0].getsockname()[1] if inherited.console else settings.console.port
-    hosts = HostRule.of(settings.console.public_url, settings.console.host, port)
-    origins = own_origins(settings.console.public_url, settings.console.host, port, "http")
+    spoken = scheme(settings.console)
+    hosts = HostRule.of(settings.console.public_url, settings.console.host, port, scheme=spoken)
+    origins = own_origins(settings.console.public_url, settings.console.host, port, spoken)
     app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0, origins)
-    secure = is_secure(settings.console.public_url, None)
+    secure = is_secure(settings.console.public_url, settings.console.tls_certificate)
     always, pages = for_api(secure=secure), for_pages(secure=secure)
-    console = HttpServer(app, settings.http, gate=None, always=always, pages=pages, name="console")
+    tls = certificate_of(settings, "console")
+    console = HttpServer(app, settings.http, gate=None, always=always, pages=pages, name="console", tls=tls)
     servers = [
         await feed.serve(feed_sock),
         await broker.serve(broker_sock),

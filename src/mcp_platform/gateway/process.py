@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mcp_platform.base.clock import monotonic
 from mcp_platform.base.config import Settings
+from mcp_platform.base.config.addresses import base_url, scheme
 from mcp_platform.base.log import Log
 from mcp_platform.features.cors.check import HostRule, OriginRule
 from mcp_platform.features.headers.check import for_api, is_secure
@@ -30,6 +31,7 @@ from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.net.peer import TrustedProxies
 from mcp_platform.net.server import HttpServer
+from mcp_platform.net.tls_files import certificate_of
 from mcp_platform.snapshot.shelf import Shelf
 
 log = Log(__name__)
@@ -55,7 +57,8 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     upward = Upward(inherited.data, inherited.settings.upstreams)
     journal = open_journal(inherited.data, inherited.settings, slot, bytes(inherited.worker_secret))
     world = _world(inherited, slot, upward, journal)
-    port = inherited.gateway[0].getsockname()[1] if inherited.gateway else inherited.settings.gateway.port
+    gateway = inherited.settings.gateway
+    port = inherited.gateway[0].getsockname()[1] if inherited.gateway else gateway.port
     server = HttpServer(
         AgentApp(
             world,
@@ -65,7 +68,8 @@ async def _serve(inherited: Inherited, slot: int) -> None:
         ),
         inherited.settings.http,
         gate=inherited.gate,
-        always=for_api(secure=is_secure(inherited.settings.gateway.public_url, None)),
+        always=for_api(secure=is_secure(gateway.public_url, gateway.tls_certificate)),
+        tls=certificate_of(inherited.settings, "gateway"),
         name="gateway",
         refused=lambda fault, address: refused_early(journal, fault, address),
     )
@@ -149,12 +153,12 @@ def _feed(inherited: Inherited, slot: int, world: World) -> Feed:
 def _resource(inherited: Inherited) -> str:
     gateway = inherited.settings.gateway
     port = inherited.gateway[0].getsockname()[1] if inherited.gateway else gateway.port
-    return resource_of(gateway.public_url, gateway.host, port)
+    return resource_of(base_url(gateway, port), gateway.host, port)
 
 
 def _hosts(settings: Settings, port: int) -> HostRule:
     gateway = settings.gateway
-    return HostRule.of(gateway.public_url, gateway.host, port, gateway.allowed_hosts)
+    return HostRule.of(gateway.public_url, gateway.host, port, gateway.allowed_hosts, scheme=scheme(gateway))
 
 
 async def _tick(world: World) -> None:

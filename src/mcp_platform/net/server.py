@@ -8,6 +8,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from mcp_platform.base import clock
 from mcp_platform.base.config.settings import Http
@@ -27,6 +28,9 @@ from mcp_platform.net.http_ceilings import (
 from mcp_platform.net.http_connection import Connection, State
 from mcp_platform.net.http_exchange import App, Exchange
 from mcp_platform.net.http_surface import Surface
+from mcp_platform.net.tls_accept import Handshakes
+from mcp_platform.net.tls_errors import HTTP_ON_TLS
+from mcp_platform.net.tls_files import Certificate
 
 __all__ = ["App", "Exchange", "HttpServer"]
 
@@ -46,16 +50,23 @@ class HttpServer:
         always: bytes = b"",
         pages: bytes | None = None,
         name: str,
+        tls: Certificate | None = None,
         refused: Callable[[Fault, str], None] | None = None,
+        refusal_type: str = "application/json",
     ) -> None:
         """`always`: header lines for EVERY answer, each with CRLF; `pages`: those of HTML instead. `gate` None: the
         ceilings hold for this process.
         `refused` is told of every refusal that the server makes by itself, with the client's address."""
         self._loop = asyncio.get_running_loop()
         self._surface = Surface(app, ceilings, name, self._loop, self._loop.time, AnswerHeads(always, pages))
+        self._surface.refusal_type = refusal_type
         self._surface.heads.at(clock.now())
         if refused is not None:
             self._surface.refused = refused
+        self._tls = tls
+        self._plain = replace(self._surface, heads=AnswerHeads(_without_hsts(always)))
+        """For those who speak plain HTTP where TLS is spoken; HSTS must not be said to them (RFC 6797 §7.2)."""
+        self._handshakes = Handshakes(name)
         self._connections: set[Connection] = set()
         self._refusing: set[Connection] = set()
         """Connections over the limit that are being told so; the gate does not count them."""
@@ -141,7 +152,8 @@ class HttpServer:
 
     def _join(self, client: socket.socket, connection: Connection) -> None:
         (self._refusing if isinstance(connection, _Refused) else self._connections).add(connection)
-        task = self._loop.create_task(self._connect(client, connection))
+        connecting = self._connect(client, connection) if self._tls is None else self._secure(client, connection)
+        task = self._loop.create_task(connecting)
         self._joining.add(task)
         task.add_done_callback(self._joining.discard)
 
@@ -152,6 +164,32 @@ class HttpServer:
         except OSError:
             client.close()  # it left between accept and now
             self._lost(connection)
+
+    async def _secure(self, client: socket.socket, connection: Connection) -> None:
+        """Finish the handshake within the time for headers, then as `_connect`. Whoever speaks plain HTTP is told."""
+        assert self._tls is not None, "only a listener with a certificate comes here"
+        joined = False
+        try:
+            timeout_s = self._surface.ceilings.header_timeout_s
+            until = self._loop.time() + timeout_s
+            begins = await self._handshakes.begins(client, timeout_s)
+            if begins:
+                left_s = max(0.05, until - self._loop.time())
+                await self._handshakes.finish(client, connection, self._tls.context, left_s)
+                joined = True
+            elif begins is not None:
+                self._lost(connection)
+                connection = _Refused(self._plain, connection.address, self._lost, HTTP_ON_TLS)
+                if len(self._refusing) < MAX_REFUSING:
+                    self._refusing.add(connection)
+                    await self._loop.connect_accepted_socket(lambda: connection, client)
+                    joined = True
+        except (OSError, TimeoutError) as error:
+            self._handshakes.failed(error)
+        finally:
+            if not joined:
+                client.close()
+                self._lost(connection)
 
     def _lost(self, connection: Connection) -> None:
         self._refusing.discard(connection)
@@ -168,6 +206,10 @@ class HttpServer:
         self._timer = self._loop.call_later(self._tick_s, self._tick)
         self._surface.heads.at(clock.now())
         now = self._loop.time()
+        if self._tls is not None:
+            self._plain.heads.at(clock.now())
+            self._tls.follow(now)
+            self._handshakes.tell(now)
         for connections in (self._connections, self._refusing):
             for connection in [each for each in connections if each.is_due(now)]:
                 connection.sweep(now)
@@ -181,6 +223,9 @@ class HttpServer:
         for connection in [*self._connections, *self._refusing]:
             if connection.state in (State.IDLE, State.LINGERING):
                 connection.close()
+        if self._tls is not None:
+            for handshake in self._joining:
+                handshake.cancel()
         await self._until_empty(timeout_s)
         self.close()
         if self._surface.tasks or self._joining:
@@ -216,7 +261,7 @@ class HttpServer:
 
 
 class _Refused(Connection):
-    """A connection over the limit: it is told so and closed."""
+    """A connection over the limit, or without TLS where TLS is spoken: it is told so and closed."""
 
     __slots__ = ("_kind",)
 
@@ -226,7 +271,12 @@ class _Refused(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.refuse(Fault(self._kind, retry_after_s=1.0))
+        self.refuse(Fault(self._kind, retry_after_s=None if self._kind is HTTP_ON_TLS else 1.0))
+
+
+def _without_hsts(always: bytes) -> bytes:
+    lines = always.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.lower().startswith(b"strict-transport-security:"))
 
 
 def _address(peer: tuple[str, int]) -> str:

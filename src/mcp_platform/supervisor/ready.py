@@ -7,6 +7,8 @@ from collections.abc import Callable
 from mcp_platform.base import log
 from mcp_platform.base.config import Settings
 from mcp_platform.base.config.addresses import authority
+from mcp_platform.base.config.settings import Console, Gateway
+from mcp_platform.net import tls
 from mcp_platform.supervisor import notify
 from mcp_platform.supervisor.places import Place
 from mcp_platform.supervisor.sockets import Ports
@@ -21,17 +23,25 @@ _SLOW_START_S = 15.0
 _log = log.Log("supervisor")
 
 
-def is_ready(host: str, address: str, port: int) -> bool:
+def is_ready(surface: Gateway | Console, address: str, port: int) -> bool:
     """True when GET /readyz is answered with 200. `address` is one of those that the setting `host` stands for."""
+    host = surface.host
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104  # compared, not bound
     question = f"GET /readyz HTTP/1.1\r\nHost: {authority(host, port)}\r\nConnection: close\r\n\r\n"
     try:
         with socket.create_connection((target, port), _PATIENCE_S) as sock:
             sock.settimeout(_PATIENCE_S)
-            sock.sendall(question.encode())
-            return sock.recv(64).startswith(b"HTTP/1.1 200")
+            if surface.tls_certificate is None:
+                return _asked(sock, question)
+            with tls.for_own_readiness().wrap_socket(sock) as secured:
+                return _asked(secured, question)
     except OSError:
         return False
+
+
+def _asked(sock: socket.socket, question: str) -> bool:
+    sock.sendall(question.encode())
+    return sock.recv(64).startswith(b"HTTP/1.1 200")
 
 
 class Readiness:
@@ -76,5 +86,5 @@ class Readiness:
 
     def _answers(self, surface: str) -> bool:
         if surface == "console":
-            return is_ready(self._settings.console.host, self._ports.console_addresses[0], self._ports.console)
-        return is_ready(self._settings.gateway.host, self._ports.gateway_addresses[0], self._ports.gateway)
+            return is_ready(self._settings.console, self._ports.console_addresses[0], self._ports.console)
+        return is_ready(self._settings.gateway, self._ports.gateway_addresses[0], self._ports.gateway)

@@ -8,13 +8,18 @@ from mcp_platform.base.config import Settings
 FIXED = (
     ("gateway", "host"),
     ("gateway", "port"),
+    ("gateway", "tls_certificate"),
+    ("gateway", "tls_key"),
     ("gateway", "workers"),
     ("console", "host"),
     ("console", "port"),
+    ("console", "tls_certificate"),
+    ("console", "tls_key"),
     ("http", "max_connections"),
     ("vault", "kek_file"),
 )
-"""What is built in once, before the first fork: sockets, shared memory, keys."""
+"""What is built in once, before the first fork: sockets, shared memory, keys. Whether a listener speaks TLS is part of
+the socket that all workers share; what stands in the files may change at any time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ CONTROL = Role(
     entry="mcp_platform.control.process:run",
     keeps=frozenset({"console", "control", "feed", "broker"}),
     surface="console",
-    topics=frozenset({"gateway", "console", "http", "upstreams", "snapshot", "processes", "vault"}),
+    topics=frozenset({"gateway", "console", "tls", "http", "upstreams", "snapshot", "processes", "vault"}),
 )
 UPSTREAM_HOST = Role(
     name="upstream-host",
@@ -53,7 +53,7 @@ WORKER = Role(
     slots=True,
     drains=True,
     surface="gateway",
-    topics=frozenset({"gateway", "http", "upstreams", "snapshot", "calls", "processes"}),
+    topics=frozenset({"gateway", "tls", "http", "upstreams", "snapshot", "calls", "processes"}),
 )
 
 ROLES = (CONTROL, UPSTREAM_HOST, WORKER)

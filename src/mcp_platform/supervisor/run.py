@@ -73,6 +73,7 @@ def _serve(
     if found != revisions.newest():
         now = ask("mcp_platform.control.upgrade:run", data, settings).decode()
         _log.info("schema_upgraded", before=found, now=now)
+    ask("mcp_platform.supervisor.tls_pairs:check", data, settings)
     secret = ask("mcp_platform.supervisor.worker_secret:read", data, settings)
     preflight.raise_descriptor_limit(settings)
     workers = settings.gateway.workers or usable_cores()

@@ -24,6 +24,7 @@ from mcp_platform.supervisor.ready import Readiness
 from mcp_platform.supervisor.reload import plan
 from mcp_platform.supervisor.restart import MOST_FAILED_STARTS
 from mcp_platform.supervisor.roll import Roll
+from mcp_platform.supervisor.short_lived import ask
 from mcp_platform.supervisor.terminal import Terminal
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1}
@@ -142,6 +143,7 @@ class Supervisor:
             return
         try:
             new = plan(self.world.settings, self.reload())
+            ask("mcp_platform.supervisor.tls_pairs:check", self.world.data, new.settings)
         except Fault as fault:
             _log.error("reload_refused", code=fault.kind.code, text=fault.text, data=fault.data)
             return

@@ -225,7 +225,7 @@ def test_a_whole_number_is_taken_for_a_number_of_seconds(tmp_path: Path) -> None
         ("MCP_PLATFORM_GATEWAY__ALLOWED_HOSTS", "", ()),
         ("MCP_PLATFORM_UPSTREAMS__REQUIRE_ISOLATION", "true", True),
         ("MCP_PLATFORM_UPSTREAMS__CALL_TIMEOUT_S", "1.5", 1.5),
-        ("MCP_PLATFORM_GATEWAY__HOST", "::", "::"),
+        ("MCP_PLATFORM_GATEWAY__HOST", "::1", "::1"),
     ],
 )
 def test_text_from_the_environment_becomes_the_settings_type(name: str, text: str, value: object) -> None:

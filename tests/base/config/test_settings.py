@@ -51,6 +51,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "mcp-platform.toml"
     changes = {
         "gateway.host": "::",
+        "tls.terminated_by_proxy": True,
         "gateway.port": 9000,
         "gateway.public_url": None,
         "gateway.allowed_hosts": ("a.example", "b.example"),

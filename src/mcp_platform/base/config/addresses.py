@@ -16,7 +16,20 @@ def base_url(surface: Gateway | Console, port: int | None = None) -> str:
     """The surface's URL without a slash at the end."""
     if surface.public_url is not None:
         return surface.public_url.rstrip("/")
-    return f"http://{authority(surface.host, port or surface.port)}"
+    return f"{scheme(surface)}://{authority(surface.host, port or surface.port)}"
+
+
+def scheme(surface: Gateway | Console) -> str:
+    """What the listener itself speaks; a proxy in front may speak another."""
+    return "http" if surface.tls_certificate is None else "https"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def authority(host: str, port: int) -> str:

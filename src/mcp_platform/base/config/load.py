@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_platform.base.config.addresses import is_loopback
 from mcp_platform.base.config.problems import Problem, fault
 from mcp_platform.base.config.schema import all_settings, build, value_of
 from mcp_platform.base.config.settings import Settings
@@ -76,11 +77,30 @@ def _disagreements(settings: Settings, origins: Mapping[str, Origin]) -> list[Pr
         if small > large:
             problem = f"`{low}` is larger than `{high}`: {why}"
             found.append(Problem(_place(low, high, origins), problem, setting=low, between=(low, high)))
+    found += _unprotected(settings, origins)
     gateway, console = settings.gateway, settings.console
     if gateway.port == console.port != 0 and gateway.host == console.host:
         where = _place("console.port", "gateway.port", origins)
         problem = "`gateway.port` and `console.port` are the same; give each its own"
         found.append(Problem(where, problem, setting="console.port", between=("console.port", "gateway.port")))
+    return found
+
+
+def _unprotected(settings: Settings, origins: Mapping[str, Origin]) -> list[Problem]:
+    """Half a certificate, and keys that would travel in the clear."""
+    found = []
+    for name, surface in (("gateway", settings.gateway), ("console", settings.console)):
+        certificate, key, host = f"{name}.tls_certificate", f"{name}.tls_key", f"{name}.host"
+        if (surface.tls_certificate is None) != (surface.tls_key is None):
+            problem = f"`{certificate}` and `{key}` go together: give both or neither"
+            found.append(Problem(_place(certificate, key, origins), problem, setting=key, between=(certificate, key)))
+        elif surface.tls_certificate is None and not settings.tls.terminated_by_proxy and not is_loopback(surface.host):
+            problem = (
+                f"`{host}` is not loopback, and keys would travel in the clear: set `{certificate}` and `{key}`, or "
+                "`tls.terminated_by_proxy` where a proxy in front speaks TLS"
+            )
+            where = _place(host, certificate, origins)
+            found.append(Problem(where, problem, setting=host, between=(host, certificate, "tls.terminated_by_proxy")))
     return found
 
 

@@ -33,6 +33,7 @@ FilePath = Annotated[str, PathForm()]
 ProxyNetwork = Annotated[str, NetworkForm()]
 ProxyHeader = Annotated[str, Choice(("x-forwarded-for", "forwarded"))]
 Isolation = Annotated[str, Choice(("none",))]
+TlsVersion = Annotated[str, Choice(("1.3", "1.2"))]
 Durability = Annotated[str, Choice(("strict", "group", "relaxed"))]
 ContentPolicy = Annotated[str, Choice(("none", "hashed", "redacted", "full"))]
 LogLevel = Annotated[str, Choice(("debug", "info", "warning", "error"))]
@@ -43,12 +44,17 @@ class Gateway:
     """The agents' surface."""
 
     host: Host = "127.0.0.1"
-    """Address to listen on: an IPv4 or IPv6 address, or a name that resolves to some. Loopback by default: keys travel
-    in the clear until something in front speaks TLS."""
+    """Address to listen on: an IPv4 or IPv6 address, or a name that resolves to some. Loopback by default; another
+    one needs tls_certificate, or tls.terminated_by_proxy."""
     port: Port = 8080
     """TCP port; 0 lets the system choose."""
     public_url: Url | None = None
-    """How agents reach it from outside, for example `https://mcp.example.com`. None: `http://HOST:PORT`."""
+    """How agents reach it from outside, for example `https://mcp.example.com`. None: `http://HOST:PORT`, or `https://`
+    with tls_certificate."""
+    tls_certificate: FilePath | None = None
+    """PEM file with the certificate and the chain above it. None: no TLS here. A new pair is taken within seconds."""
+    tls_key: FilePath | None = None
+    """PEM file with the certificate's key, without a passphrase; yours alone (0600). None: no TLS here."""
     allowed_hosts: tuple[Authority, ...] = ()
     """Further values of the Host header that are answered, beside public_url and the listening address."""
     allowed_origins: tuple[BrowserOrigin, ...] = ()
@@ -72,7 +78,23 @@ class Console:
     port: Port = 8081
     """TCP port; 0 lets the system choose."""
     public_url: Url | None = None
-    """How people reach it. None: `http://HOST:PORT`."""
+    """How people reach it. None: `http://HOST:PORT`, or `https://` with tls_certificate."""
+    tls_certificate: FilePath | None = None
+    """As gateway.tls_certificate. None: no TLS here."""
+    tls_key: FilePath | None = None
+    """As gateway.tls_key. None: no TLS here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Encryption towards whoever connects, on every listener that has a certificate."""
+
+    minimum: TlsVersion = "1.3"
+    """The oldest version spoken: `1.3` (Mozilla's modern profile) or `1.2` (its intermediate one, for clients that are
+    older than 2018)."""
+    terminated_by_proxy: bool = False
+    """True says that a proxy in front speaks TLS, and lets a surface without a certificate listen on an address that is
+    not loopback. Warning: this allows keys to travel in the clear between that proxy and the platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +222,7 @@ class Journal:
     reserve_bytes: Annotated[int, Range(65536, 1 << 30)] = 4194304
     """Bytes each process keeps filled ahead on the disk, so that a full disk still takes the outcomes of calls under
     way."""
-    stall_s: Annotated[float, Range(0.1, 60)] = 2.0
+    stall_s: Annotated[float, Range(0.1, 60)] = 10.0
     """Seconds the disk may take for one sync; longer, and calls are refused until it is back."""
     retention_bytes: Annotated[int, Range(1 << 20, 1 << 50)] = 68719476736
     """Bytes of sealed segments that are kept (64 GiB); beyond them the oldest are removed, and a signed record says
@@ -219,6 +241,7 @@ class Settings:
 
     gateway: Gateway = field(default_factory=Gateway)
     console: Console = field(default_factory=Console)
+    tls: Tls = field(default_factory=Tls)
     http: Http = field(default_factory=Http)
     upstreams: Upstreams = field(default_factory=Upstreams)
     snapshot: Snapshot = field(default_factory=Snapshot)

@@ -3,7 +3,7 @@
 import stat
 from collections.abc import Iterator
 
-from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
+from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -17,13 +17,3 @@ def examine(patient: Patient) -> Iterator[Finding]:
     file = patient.data.config_file
     if file.exists() and file.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         yield fault("config.file", f"others can write {file}", f"Run: chmod 600 {file}")
-    for name, host in (
-        ("gateway", patient.loaded.settings.gateway.host),
-        ("console", patient.loaded.settings.console.host),
-    ):
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            yield warning(
-                f"exposure.{name}",
-                f"{name} listens on {host} without TLS: keys travel in the clear unless a proxy in front speaks TLS",
-                f"Set {name}.host to 127.0.0.1 and put a TLS proxy in front, or keep the network private.",
-            )

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcp_platform.base.errors import Fault
+from mcp_platform.base.key_file import is_ours_alone
 from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
 from mcp_platform.cli.data_folder import check_private, has_platform
-from mcp_platform.features.vault.model import is_ours_alone
 from mcp_platform.store import revisions
 
 MAX_NAMED = 3

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from mcp_platform.base.config.addresses import authority
+from mcp_platform.base.config.addresses import authority, scheme
 from mcp_platform.base.errors import Fault
 from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
 from mcp_platform.cli.session import Session
+from mcp_platform.net import tls
 
 RESTARTS_WORTH_A_WORD = 1
 PATIENCE_S = 5.0
@@ -97,17 +98,20 @@ def _surfaces(patient: Patient) -> Iterator[Finding]:
         return
     for name, address, port in places:
         where = authority(address, port)
-        answer = _readiness(where)
+        spoken = "http" if patient.loaded is None else scheme(getattr(patient.loaded.settings, name))
+        answer = _readiness(spoken, where)
         if answer is None:
-            yield fault(f"port.{name}", f"nobody answers at http://{where}/readyz", "See serve's log; restart it.")
+            yield fault(f"port.{name}", f"nobody answers at {spoken}://{where}/readyz", "See serve's log; restart it.")
         elif answer != HTTPStatus.OK:
-            yield fault(f"port.{name}", f"http://{where}/readyz says {answer}: not ready", "See serve's log.")
+            yield fault(f"port.{name}", f"{spoken}://{where}/readyz says {answer}: not ready", "See serve's log.")
         else:
-            yield ok(f"port.{name}", f"{name} is ready at http://{where}")
+            yield ok(f"port.{name}", f"{name} is ready at {spoken}://{where}")
 
 
-def _readiness(where: str) -> int | None:
+def _readiness(spoken: str, where: str) -> int | None:
     connection = http.client.HTTPConnection(where, timeout=PATIENCE_S)
+    if spoken == "https":
+        connection = http.client.HTTPSConnection(where, timeout=PATIENCE_S, context=tls.for_own_readiness())
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mcp_platform.base import ids
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder, make_private, write_private
+from mcp_platform.base.key_file import is_ours_alone
 from mcp_platform.features.vault.check import KEY_BYTES, seal, unseal
 from mcp_platform.features.vault.errors import KEK_UNUSABLE, KEYS_EXIST, KEYS_MISSING
-from mcp_platform.features.vault.model import Platform, is_ours_alone, read_platform
+from mcp_platform.features.vault.model import Platform, read_platform
 
 WORKER_SECRET_BYTES = 64
 """Bytes: 32 for the MAC of API keys, 32 to seal ids."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_platform.features.vault.model import is_ours_alone
+from mcp_platform.base.key_file import is_ours_alone
 
 HOME = Path("/home/ana/.config/mcp-platform/plt_1.kek")
 CREDENTIAL = Path("/run/credentials/mcp-platform.service/kek")

@@ -145,7 +145,8 @@ def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
         try:
             yield trial
         finally:
-            callers.end()
+            if callers.is_alive():
+                callers.end()
     finally:
         if platform.process is not None:
             platform.stop()
@@ -169,6 +170,7 @@ def kill_at_random(trial: Trial, kills: int, capsys: pytest.CaptureFixture[str])
     finally:
         with capsys.disabled():
             print(report(trial, seed))
+    trial.callers.end()
     assert trial.callers.tally.wrong == []
     executed = Counter(trial.log.read_text().split())
     assert [text for text, count in executed.items() if count > 1] == []

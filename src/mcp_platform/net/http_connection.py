@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol):
         extra += self._lines()
         extra += KEEP_OLD if head.old else b""
         self._head = None
-        self.output.send(status, body, "application/json", extra, bodiless=head.method == "HEAD")
+        self.output.send(status, body, self._surface.refusal_type, extra, bodiless=head.method == "HEAD")
         self._rest()
         return True
 
@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
 
     def _answer_fault(self, exchange: Exchange, fault: Fault) -> None:
         status, extra, body = self._refusal(fault)
-        exchange.reply(status, body, extra=extra)
+        exchange.reply(status, body, self._surface.refusal_type, extra)
 
     def _settle(self) -> bool:
         """The handler has returned. True when the next request may come."""
@@ -287,7 +287,7 @@ class Connection(asyncio.Protocol):
         if fault.kind is errors.HTTP_METHOD:
             extra += ALLOW
         bodiless = self._head is not None and self._head.method == "HEAD"
-        self.output.send(status, body, "application/json", extra + CLOSE, bodiless=bodiless)
+        self.output.send(status, body, self._surface.refusal_type, extra + CLOSE, bodiless=bodiless)
         self._linger()
 
     def close(self) -> None:

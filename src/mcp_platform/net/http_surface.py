@@ -27,5 +27,7 @@ class Surface:
     """Bytes of unfinished bodies over all connections."""
     refused: Callable[[Fault, str], None] = lambda _fault, _address: None
     """Told of every refusal that this server makes by itself, with the client's address."""
+    refusal_type: str = "application/json"
+    """Content type of what `App.refuse` makes."""
     draining: bool = False
     """No connection is kept after its answer."""

@@ -137,6 +137,10 @@ class Executor:
         await self._audit(_Asked(self._actions[name], actor).failed("refused", fault.kind.code), ids.random_text(16))
         return fault
 
+    async def audit(self, event: Event) -> None:
+        """Write down something that happened at a door, where there is no action to speak of."""
+        await self._audit(event, ids.random_text(16))
+
     def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)

@@ -5,6 +5,7 @@ The order of start and stop is one readable function each; nothing is served bef
 
 import asyncio
 import contextlib
+import importlib
 import signal
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ from mcp_platform.control.publish import Publisher
 from mcp_platform.control.record import ControlRecord
 from mcp_platform.control.record_search import RecordSearch
 from mcp_platform.control.registry import ACTIONS
+from mcp_platform.control.rest.door import RestDoor
+from mcp_platform.control.rest.problem import MEDIA_TYPE
 from mcp_platform.control.rotation import Rotation
 from mcp_platform.control.start import (
     look_up_access,
@@ -44,6 +47,8 @@ from mcp_platform.store.engine import open_sqlite
 from mcp_platform.store.unit import Store
 
 _log = Log("control.process")
+_API = "mcp_platform.control.app"
+"""Imported when control serves already: FastAPI takes half a second."""
 CONSOLE_DRAIN_S = 2.0
 """Seconds that requests for pages get to finish: each takes milliseconds."""
 
@@ -65,6 +70,7 @@ class _Control:
     host: HostConnection
     servers: list[asyncio.Server]
     console: HttpServer
+    rest: RestDoor
     beating: asyncio.Task[None]
     rotating: asyncio.Task[None]
 
@@ -120,11 +126,14 @@ async def _start(inherited: Inherited) -> _Control:
     spoken = scheme(settings.console)
     hosts = HostRule.of(settings.console.public_url, settings.console.host, port, scheme=spoken)
     origins = own_origins(settings.console.public_url, settings.console.host, port, spoken)
-    app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0, origins)
+    rest = RestDoor(executor, ring.data_key, lambda: importlib.import_module(_API).build(executor, ring.data_key))
+    app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0, origins, rest)
     secure = is_secure(settings.console.public_url, settings.console.tls_certificate)
     always, pages = for_api(secure=secure), for_pages(secure=secure)
     tls = certificate_of(settings, "console")
-    console = HttpServer(app, settings.http, gate=None, always=always, pages=pages, name="console", tls=tls)
+    console = HttpServer(
+        app, settings.http, gate=None, always=always, pages=pages, name="console", tls=tls, refusal_type=MEDIA_TYPE
+    )
     servers = [
         await feed.serve(feed_sock),
         await broker.serve(broker_sock),
@@ -136,7 +145,8 @@ async def _start(inherited: Inherited) -> _Control:
     broker.renew = rotation.asked
     beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
     rotating = asyncio.get_running_loop().create_task(rotation.run(), name="rotation")
-    return _Control(store, executor, record, ingestion, search, host, servers, console, beating, rotating)
+    rest.open()
+    return _Control(store, executor, record, ingestion, search, host, servers, console, rest, beating, rotating)
 
 
 async def _stop(control: _Control, drain_s: float) -> None:
@@ -145,6 +155,7 @@ async def _stop(control: _Control, drain_s: float) -> None:
     for server in control.servers:
         server.close()
     await control.console.drain(drain_s)
+    await control.rest.close()
     await _end(control.rotating)  # before the executor that it asks
     await control.executor.close()
     await _end(control.beating)

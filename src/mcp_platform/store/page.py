@@ -37,3 +37,14 @@ def cut(what: str, listed: list[dict[str, object]], which: Which) -> dict[str, o
     """The answer to a question for a page: the things under the name `what`, and whether there are `more`."""
     limit = len(listed) if which.limit is None else which.limit
     return {what: listed[:limit], "more": len(listed) > limit}
+
+
+def pick(what: str, named: list[dict[str, object]], which: Which) -> dict[str, object]:
+    """The same from a list that is short and in the order of `name` already."""
+    wanted = [
+        each
+        for each in named
+        if (which.name is None or each["name"] == which.name)
+        and (which.after is None or str(each["name"]) > which.after)
+    ]
+    return cut(what, wanted, which)

@@ -10,6 +10,9 @@ import msgspec
 from mcp_platform.base.errors import ErrorKind, Fault, define
 from mcp_platform.base.log import Log
 from mcp_platform.control.console import pages
+from mcp_platform.control.rest.door import MAX_BODY_BYTES, RestDoor
+from mcp_platform.control.rest.place import is_api
+from mcp_platform.control.rest.problem import problem
 from mcp_platform.features.cors.check import HostRule, OriginRule, is_from_elsewhere
 from mcp_platform.features.cors.errors import CROSS_SITE_REFUSED, HOST_REFUSED, ORIGIN_REFUSED
 from mcp_platform.features.headers.check import page_policy
@@ -42,13 +45,19 @@ class ConsoleApp:
     """What there is on the console's listener."""
 
     def __init__(
-        self, hosts: HostRule, judge_setup: SetupJudge, ready: Callable[[], bool], origins: OriginRule | None = None
+        self,
+        hosts: HostRule,
+        judge_setup: SetupJudge,
+        ready: Callable[[], bool],
+        origins: OriginRule | None = None,
+        rest: RestDoor | None = None,
     ) -> None:
-        """`origins`: those of the console's own pages; there are no others."""
+        """`origins`: those of the console's own pages; there are no others. `rest` None: there is no API."""
         self._hosts = hosts
         self._origins = origins or OriginRule.of()
         self._judge_setup = judge_setup
         self._ready = ready
+        self._rest = rest
 
     def early(self, method: str, path: str, headers: dict[str, str], address: str) -> Fault | None:
         if not self._hosts.accepts(headers.get("host", "")):
@@ -57,14 +66,18 @@ class ConsoleApp:
             return Fault(ORIGIN_REFUSED)
         if is_from_elsewhere(headers, to_page=method in ("GET", "HEAD") and path not in _NOT_PAGES):
             return Fault(CROSS_SITE_REFUSED)
+        if self._rest is not None and is_api(path):
+            return self._rest.early(headers, address)
         if path not in ("/", "/healthz", "/readyz") and _is_setup(path) is False:
             return Fault(PAGE_UNKNOWN)
         return None if method in ("GET", "HEAD") else Fault(PAGE_METHOD)
 
     def max_body(self, path: str) -> int:
-        return 0
+        return MAX_BODY_BYTES if self._rest is not None and is_api(path) else 0
 
     def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+        if self._rest is not None and is_api(exchange.path):
+            return self._rest.handle(exchange)
         if exchange.path == "/healthz":
             exchange.reply(200, b'{"status":"ok"}')
         elif exchange.path == "/readyz":
@@ -91,9 +104,8 @@ class ConsoleApp:
         return b"Vary: Origin, Sec-Fetch-Site\r\n"
 
     def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
-        body = msgspec.json.encode({"error": {"code": fault.kind.code, "text": fault.text, "data": fault.data}})
-        allow = b"Allow: GET, HEAD\r\n" if fault.kind is PAGE_METHOD else b""
-        return fault.kind.http, allow, body
+        status, lines, body = problem(fault)
+        return status, lines + (b"Allow: GET, HEAD\r\n" if fault.kind is PAGE_METHOD else b""), body
 
 
 def _show(exchange: Exchange, status: int, page: bytes) -> None:

@@ -20,16 +20,13 @@ from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.ratelimit.tables import LIMITS, add_limit, limits, principal_names
 from mcp_platform.features.rbac.check import is_rule
 from mcp_platform.store.action import Action, Change, Context, Touched
+from mcp_platform.store.page import Which, pick
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
 
 MAX_LIMITS = 64
 """Rules in all. Each request pays for those that cover it, and every principal has a counter for each of them."""
-
-
-class NoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Takes nothing."""
 
 
 class NewLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,9 +55,10 @@ class LimitNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-def list_limits(unit: Unit, params: NoParams, context: Context) -> Change:
+def list_limits(unit: Unit, params: Which, context: Context) -> Change:
     names = principal_names(unit)
-    return Change(result={"limits": [_shown(rule, names.get(rule.principal or "")) for rule in limits(unit)]})
+    listed = [_shown(rule, names.get(rule.principal or "")) for rule in limits(unit)]
+    return Change(result=pick("limits", listed, params))
 
 
 def set_limit(unit: Unit, params: NewLimit, context: Context) -> Change:
@@ -164,8 +162,9 @@ ACTIONS = (
         name="limit.list",
         permission=Permission.RATELIMIT_LIMIT_READ,
         audit=Tag.RATELIMIT_LIMIT_LIST,
-        params=NoParams,
+        params=Which,
         run=list_limits,
+        records=("name", "after", "limit"),
         summary="Lists the limits.",
         reads=True,
     ),

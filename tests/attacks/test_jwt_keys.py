@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.attacks.test_jwt import SERVER
+from tests.attacks.test_jwt import SERVER, without_limits
 from tests.features.jwt.provider import Provider, Signer, b64, claims, publishing
 from tests.features.jwt.weak import roca_modulus, rsa_jwk
 from tests.journeys.platform import Platform, running_platform
@@ -22,6 +22,7 @@ URL = "https://keys.example.test"
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with running_platform(tmp_path_factory.mktemp("keys"), workers=1) as running:
+        without_limits(running)
         running.cli("server", "add", "streaming", "--", sys.executable, str(SERVER))
         yield running
 

@@ -5,7 +5,6 @@ Lives in the thread of ingestion and is the only writer of the index.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -60,6 +59,7 @@ class IndexWriter:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._insert_rows = str(insert(ROWS).compile(engine))
         self.segments: dict[bytes, Kept] = {}
         self.names = Names()
         self._waiting: set[tuple[bytes, int]] = set()
@@ -217,27 +217,29 @@ class IndexWriter:
         rows = draft.rows.values()
         self.names.number(connection, {name: {getattr(row, name) for row in rows} for name in NAMED})
         ids = self._free_ids(connection, [row.time for row in rows], careful=careful)
-        names = self.names.of
+        names = [(name, self.names.of[name]) for name in NAMED]
         values = []
         for (key, row), at in zip(draft.rows.items(), ids, strict=True):
             ended = draft.joined.get(key)
-            value: dict[str, Any] = {name: names[name].get(getattr(row, name)) for name in NAMED}
-            value.update(
-                id=at,
-                segment=numbers[row.segment],
-                number=row.index,
-                trace=trace_key(row.trace),
-                revision=row.revision,
-                request_bytes=row.request_bytes,
-                response_bytes=row.response_bytes,
-                latency_us=row.latency_us,
-                read_only=row.read_only,
-                outcome_segment=None if ended is None else numbers.get(ended.segment),
-                outcome_index=None if ended is None else ended.index,
-                detail=row.detail or None,
+            values.append(
+                (
+                    at,
+                    numbers[row.segment],
+                    row.index,
+                    trace_key(row.trace),
+                    *[known.get(getattr(row, name)) for name, known in names],
+                    row.revision,
+                    row.request_bytes,
+                    row.response_bytes,
+                    row.latency_us,
+                    row.read_only,
+                    None if ended is None else numbers.get(ended.segment),
+                    None if ended is None else ended.index,
+                    row.detail or None,
+                )
             )
-            values.append(value)
-        connection.execute(insert(ROWS), values)
+        # Straight to the driver, values bound all the same: going by names costs a third of the whole.
+        connection.exec_driver_sql(self._insert_rows, values)
         self._newest = max(self._newest, max(ids))
         self.newest_time = max(self.newest_time, self._newest)
 

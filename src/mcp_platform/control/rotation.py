@@ -4,6 +4,7 @@ day at most.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -53,14 +54,19 @@ class _State:
     """Monotonic: the last answer."""
     tokens: float = ASKED_BURST
     asked_at: float = 0.0
+    fetches: int = 0
+    """Good answers, stored and published."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Rotation:
     """Owns every fetch that nobody asked for by name."""
 
-    def __init__(self, executor: Executor, connect_timeout_s: float) -> None:
+    def __init__(
+        self, executor: Executor, connect_timeout_s: float, monotonic: Callable[[], float] = clock.monotonic
+    ) -> None:
         self._executor = executor
+        self._monotonic = monotonic
         self._connect_timeout_s = connect_timeout_s
         self._states: dict[str, _State] = {}
 
@@ -69,21 +75,25 @@ class Rotation:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                await self._look()
+                await self.look()
             except Exception as error:  # the root of a task that must go on: logged, and tried again
                 _log.error("rotation_failed", exc=error)
 
     async def asked(self, issuer_id: str) -> bool:
         """A worker met a key id that it does not know. False where it was asked for too often; a question that comes
         while the answer is fetched waits for that answer."""
+        known = self._states.get(issuer_id)
+        before = known.fetches if known is not None else 0
         issuer = next((each for each in await self._issuers() if each.id == issuer_id), None)
         if issuer is None:
             return False
         state = self._state(issuer.id)
+        if state.fetches > before:
+            return True
         if state.turn.locked():
             async with state.turn:
                 return True
-        now = clock.monotonic()
+        now = self._monotonic()
         state.tokens = min(ASKED_BURST, state.tokens + (now - state.asked_at) / ASKED_EVERY_S)
         state.asked_at = now
         if state.tokens < 1:
@@ -92,9 +102,10 @@ class Rotation:
         await self._fetch(issuer, state)
         return True
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Fetch for every issuer whose turn it is."""
         issuers = await self._issuers()
-        now = clock.monotonic()
+        now = self._monotonic()
         for gone in self._states.keys() - {issuer.id for issuer in issuers}:
             del self._states[gone]
         async with asyncio.TaskGroup() as group:  # one that does not answer holds no other up
@@ -104,7 +115,7 @@ class Rotation:
                     group.create_task(self._fetch(issuer, state))
 
     def _state(self, issuer_id: str) -> _State:
-        now = clock.monotonic()
+        now = self._monotonic()
         return self._states.setdefault(issuer_id, _State(fetched_at=float("-inf"), good_at=now, asked_at=now))
 
     async def _issuers(self) -> list[_Issuer]:
@@ -117,20 +128,21 @@ class Rotation:
     async def _fetch(self, issuer: _Issuer, state: _State) -> None:
         """A failure is logged: the keys stay as they are until they are stale."""
         async with state.turn:
-            state.fetched_at = clock.monotonic()
+            state.fetched_at = self._monotonic()
             try:
                 document = await key_sets.fetch(issuer.url, issuer.authority, self._connect_timeout_s)
                 found = read(document, issuer.policy.algorithms)
-                state.good_at = clock.monotonic()
+                state.good_at = self._monotonic()
                 if found.weak:
                     _log.error("issuer_keys_weak", issuer=issuer.id, keys=list(found.weak))
                 if found.keys != issuer.keys:
                     await self._store(issuer, document.decode())
+                state.fetches += 1
             except Fault as fault:
                 _log.error(
                     "issuer_keys_not_fetched", issuer=issuer.id, code=fault.kind.code, stage=fault.data.get("stage")
                 )
-                if issuer.keys and clock.monotonic() - state.good_at > MAX_STALE_S:
+                if issuer.keys and self._monotonic() - state.good_at > MAX_STALE_S:
                     await self._store(issuer, _NO_KEYS)
 
     async def _store(self, issuer: _Issuer, document: str) -> None:

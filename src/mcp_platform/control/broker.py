@@ -56,6 +56,8 @@ class Broker:
                 answering.add_done_callback(lambda _done: free.release())
         except Fault as fault:
             _log.debug("broker_peer_left", code=fault.kind.code)
+        except asyncio.CancelledError:  # the root of a task: Python 3.11's streams log a cancelled one as an error
+            _log.debug("broker_ended")
         finally:
             stream.close()
 
@@ -81,7 +83,7 @@ class Broker:
             return BrokerReply(id=request.id, ok=False, error=text)
         name, access = known
         if request.kind == CREDENTIALS:
-            return BrokerReply(id=request.id, ok=True, headers=access.headers)
+            return BrokerReply(id=request.id, ok=True, headers=access.headers, trust=access.trust)
         if request.kind == LAUNCH and access.argv:
             launch = LaunchWire(argv=access.argv, env=access.env, cwd=access.cwd, name=name)
             return BrokerReply(id=request.id, ok=True, launch=launch)

@@ -82,6 +82,8 @@ class FeedServer:
                 await self._follow(number, _Worker(stream, hello))
         except (Fault, TimeoutError):
             log.debug("worker_left", connection=number)
+        except asyncio.CancelledError:  # the root of a task: Python 3.11's streams log a cancelled one as an error
+            log.debug("feed_ended", connection=number)
         finally:
             self._workers.pop(number, None)
             self._publisher.worker_at(number, None)

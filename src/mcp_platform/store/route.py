@@ -45,7 +45,11 @@ class Listing:
     items: str
     """The field of the result that is the list."""
     order: tuple[str, ...]
-    """Fields of an item by which the action's `after` goes on."""
+    """Fields of an item by which the action's `after` goes on; none where the action itself says how."""
+    after: str = "after"
+    """The parameter of the action that says where to go on."""
+    onward: str | None = None
+    """The field of the result that says it, where `order` does not."""
 
 
 @dataclass(frozen=True, slots=True)

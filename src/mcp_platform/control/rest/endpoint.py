@@ -59,8 +59,8 @@ class Endpoint:
         params: dict[str, object] = {**read.params}
         if route.listing is not None:
             params["limit"] = read.limit
-        if read.cursor is not None:
-            params["after"] = await self._after(read, actor)
+        if route.listing is not None and read.cursor is not None:
+            params[route.listing.after] = await self._after(read, actor)
         guard = self._guard(asked)
         try:
             async with asyncio.timeout(ACTION_TIMEOUT_S):

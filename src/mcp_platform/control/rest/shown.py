@@ -26,6 +26,8 @@ def page(items: bytes, cursor: str | None) -> bytes:
 def last(route: Route, result: dict[str, object]) -> object:
     """The `after` with which the list goes on; None where it ends."""
     assert route.listing is not None, "only lists go on"
+    if route.listing.onward is not None:
+        return result[route.listing.onward]
     listed = result[route.listing.items]
     assert isinstance(listed, list), "a list is a list"
     if not result.get("more") or not listed:

@@ -25,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *audit.ROUTES,
 )
 UNROUTED = {
+    "audit.follow": "It only begins what a reader of the journal's files goes on with, at the machine.",
     "issuer.rotate": "Only the platform itself may ask for it.",
     "setup.start": "Only the platform itself may ask for it.",
     "token.create": "A token that makes tokens would never end; one is made at the machine.",

@@ -22,11 +22,11 @@ from mcp_platform.net.transports.model import Credentials, Target
 class _Own:
     """The credentials of the one server that is being tried."""
 
-    def __init__(self, headers: dict[str, str]) -> None:
-        self._headers = headers
+    def __init__(self, spec: ServerSpec) -> None:
+        self._credentials = Credentials(headers=dict(spec.headers), trust=spec.trust)
 
     async def credentials(self, target: Target, principal: str | None) -> Credentials:
-        return Credentials(headers=self._headers)
+        return self._credentials
 
     def forget(self, target: Target, principal: str | None) -> None:
         """There is nothing else to give."""
@@ -48,7 +48,7 @@ class Probe:
             version=1,
             transport=spec.transport,
             url=spec.url,
-            has_credentials=bool(spec.headers),
+            has_credentials=bool(spec.headers) or spec.trust is not None,
             interactive=False,  # a trial is nobody's, and is told of no capability
         )
         if spec.transport == "http":
@@ -61,7 +61,7 @@ class Probe:
 
     async def _over_http(self, spec: ServerSpec, target: Target) -> Found:
         client = HttpClient(max_connections=4, connect_timeout_s=self._settings.connect_timeout_s)
-        link = HttpLink(target, client, _Own(dict(spec.headers)), self._settings)
+        link = HttpLink(target, client, _Own(spec), self._settings)
         try:
             return await self._look(link)
         finally:

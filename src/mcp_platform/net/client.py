@@ -10,13 +10,17 @@ from collections import deque
 
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
+from mcp_platform.net import tls as contexts
 from mcp_platform.net.client_address import Destination, Origin, Predicate, operator_added, resolve
 from mcp_platform.net.client_connection import Connection, ResponseCeilings
 from mcp_platform.net.client_exchange import Exchange
+from mcp_platform.net.client_trust import Trust, check_pins, context_of, tls_fault
 from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_DOWN
 
 IDLE_S = 4.0
 """Seconds an unused connection is kept. Servers commonly close at 5 s; whoever closes first cannot lose a request."""
+MAX_CONTEXTS = 256
+"""Upstreams with a trust of their own whose context is kept: each has some 100 KiB of certificates in it."""
 _WAITERS_PER_CONNECTION = 4
 """Calls that may wait for each connection of a full pool."""
 
@@ -40,6 +44,7 @@ class HttpClient:
         self._ceilings = ceilings or ResponseCeilings()
         self._allowed = allowed
         self._tls = tls
+        self._contexts: dict[Trust, ssl.SSLContext] = {}
         self._pools: dict[Origin, _Pool] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -88,29 +93,35 @@ class HttpClient:
         for address in addresses:
             try:
                 async with asyncio.timeout(share_s):
-                    _, connection = await loop.create_connection(
+                    transport, connection = await loop.create_connection(
                         lambda: Connection(self._ceilings, pool.freed, pool.lost),
                         address,
                         origin.port,
-                        ssl=self._context() if origin.scheme == "https" else None,
+                        ssl=self._context(origin.trust) if origin.scheme == "https" else None,
                         server_hostname=origin.host if origin.scheme == "https" else None,
                         ssl_handshake_timeout=share_s * 0.9 if origin.scheme == "https" else None,
                     )
-                return connection
             except ssl.SSLError as error:
-                text = "The MCP server behind this tool has no certificate that can be verified for its name."
-                raise Fault(UPSTREAM_DOWN, text, {"stage": "tls"}) from error
+                raise tls_fault(error) from error
             except (OSError, TimeoutError) as error:
                 failure = error
+            else:
+                _require_pinned(origin, transport, connection)
+                return connection
         stage = "tls" if isinstance(failure, ConnectionAbortedError) else "connect"
         raise Fault(UPSTREAM_DOWN, data={"stage": stage}) from failure
 
-    def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
-            self._tls.set_alpn_protocols(["http/1.1"])
-        return self._tls
+    def _context(self, trust: Trust | None) -> ssl.SSLContext:
+        if trust is None:
+            if self._tls is None:
+                self._tls = contexts.for_upstream()
+            return self._tls
+        context = self._contexts.get(trust)
+        if context is None:
+            while len(self._contexts) >= MAX_CONTEXTS:
+                del self._contexts[next(iter(self._contexts))]
+            context = self._contexts[trust] = context_of(trust)
+        return context
 
     def idle_began(self) -> None:
         """A connection became idle: see to it that it does not stay so."""
@@ -127,6 +138,17 @@ class HttpClient:
                 del self._pools[origin]
         if idle:
             self.idle_began()
+
+
+def _require_pinned(origin: Origin, transport: asyncio.BaseTransport, connection: Connection) -> None:
+    """Before a byte is sent: whoever has another key gets no credentials."""
+    if origin.scheme != "https" or origin.trust is None:
+        return
+    try:
+        check_pins(origin.trust, transport.get_extra_info("ssl_object").getpeercert(binary_form=True))
+    except Fault:
+        connection.shut()
+        raise
 
 
 class _Pool:

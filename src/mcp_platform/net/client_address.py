@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mcp_platform.base.errors import Fault, define
+from mcp_platform.net.client_trust import Trust
 from mcp_platform.net.upstream_errors import UPSTREAM_DOWN
 
 ADDRESS_REFUSED = define(
@@ -49,11 +50,13 @@ _PATH = re.compile(r"[!-~]*")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Scheme, host and port: what a connection can be used again for."""
+    """Scheme, host, port and whom we trust there: what a connection can be used again for."""
 
     scheme: str
     host: str
     port: int
+    trust: Trust | None = None
+    """None: as everybody on this system."""
 
     @property
     def authority(self) -> str:

@@ -48,6 +48,12 @@ def server() -> None:
 @click.option("--env", multiple=True, metavar="K=V", help="A variable for a stdio server; K alone passes it on.")
 @click.option("--env-file", multiple=True, metavar="FILE", help="A file with lines K=V; `-` is stdin.")
 @click.option("--cwd", metavar="DIR", help="Where a stdio server runs.")
+@click.option("--ca-file", metavar="FILE", help="PEM certificates that vouch for an https server; no others do.")
+@click.option(
+    "--pin", multiple=True, metavar="sha256//BASE64", help="The public key an https server must have, too. Repeatable."
+)
+@click.option("--client-cert", metavar="FILE", help="PEM certificate to show to an https server; with --client-key.")
+@click.option("--client-key", metavar="FILE", help="Its key, PEM without a passphrase. It is sealed.")
 @click.option("--shared", is_flag=True, help="One process for all principals; it can ask nobody anything.")
 @click.option(
     "--call-timeout", type=click.FloatRange(0.05, 86400), metavar="SECONDS", help="Silence allowed in a call."
@@ -55,6 +61,7 @@ def server() -> None:
 @with_session
 def add(
     session: Session,
+    /,
     *,
     name: str,
     target: tuple[str, ...],
@@ -65,6 +72,7 @@ def add(
     cwd: str | None,
     shared: bool,
     call_timeout: float | None,
+    **files: Any,  # noqa: ANN401  # options about certificates
 ) -> None:
     """Connect to a server, list its tools, and let agents with a role that allows them use them.
 
@@ -77,6 +85,9 @@ def add(
     headers = given.headers(header, header_file, session.out.warning)
     variables = given.variables(env, env_file, session.out.warning)
     _check_fit(url, headers, variables, cwd)
+    trust = _trust(**files)
+    if trust is not None and url is None:
+        raise click.UsageError("Certificates and pins are for HTTP servers.")
     answer = session.ask(
         "server.add",
         name=name,
@@ -85,6 +96,7 @@ def add(
         env=variables,
         headers=headers,
         cwd=None if cwd is None else str(Path(cwd).expanduser().absolute()),
+        trust=trust,
         shared=shared,
         call_timeout_s=call_timeout,
     )
@@ -102,6 +114,28 @@ def add(
         session.out.advice(f"… and {answer['tool_count'] - len(shown)} more: mcp-platform server tools {name}")
     if answer.get("unreadable_count"):
         session.out.warning(f"{_count(answer['unreadable_count'], 'tool')} without a name, or too large, left out.")
+
+
+def _trust(
+    ca_file: str | None, pin: tuple[str, ...], client_cert: str | None, client_key: str | None
+) -> dict[str, object] | None:
+    """What stands in place of the system's authorities; None where nothing was given."""
+    trust: dict[str, object] = {
+        "authority": _content(ca_file),
+        "pins": pin,
+        "certificate": _content(client_cert),
+        "key": _content(client_key),
+    }
+    return trust if any(trust.values()) else None
+
+
+def _content(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).expanduser().read_text("ascii")
+    except (OSError, UnicodeError):
+        raise click.UsageError(f"The file {path} cannot be read, or is no PEM text.") from None
 
 
 def _url_of(target: tuple[str, ...]) -> str | None:

@@ -29,6 +29,7 @@ from mcp_platform.features.upstreams.tables import (
     seal_access,
     taken_names,
 )
+from mcp_platform.net.client_trust import Trust
 from mcp_platform.store.action import Action, Change, Context, Touched
 from mcp_platform.store.page import Which, cut, turn
 from mcp_platform.store.permission import Permission
@@ -54,6 +55,8 @@ class NewServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     env: dict[str, str] = {}
     headers: dict[str, str] = {}
     cwd: str | None = None
+    trust: Trust | None = None
+    """For https: whom its certificate must come from, which keys it may have, and who we are to it."""
     shared: bool = False
     """True: one process or session for all, which is told of no client capability."""
     call_timeout_s: float | None = None
@@ -88,6 +91,7 @@ def gather_new(unit: Unit, params: NewServer, context: Context) -> ServerSpec:
         env=params.env,
         cwd=params.cwd,
         interactive=not params.shared,
+        trust=params.trust,
     )
     check_spec(spec)
     if params.call_timeout_s is not None and not 0 < params.call_timeout_s <= MAX_CALL_TIMEOUT_S:
@@ -106,7 +110,7 @@ def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
     looked: Looked = context.found
     upstream_id = ids.new_id("ups")
     http = params.url is not None
-    access = Access(headers=params.headers, argv=list(params.command), env=params.env, cwd=params.cwd)
+    access = Access(params.headers, list(params.command), params.env, params.cwd, params.trust)
     unit.connection.execute(
         insert(UPSTREAMS).values(
             id=upstream_id,
@@ -116,7 +120,7 @@ def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
             program=None if http else params.command[0],
             access=seal_access(context.secrets.data_key, upstream_id, access),
             version=1,
-            has_credentials=bool(params.headers),
+            has_credentials=bool(params.headers) or params.trust is not None,
             interactive=not params.shared,
             call_timeout_s=params.call_timeout_s,
             enabled=True,
@@ -283,6 +287,7 @@ def gather_known(unit: Unit, params: ServerNamed, context: Context) -> ServerSpe
         env=access.env,
         cwd=access.cwd,
         interactive=row.interactive,
+        trust=access.trust,
     )
 
 
@@ -324,7 +329,7 @@ ACTIONS = (
         run=add_server,
         summary="Connects to an MCP server, approves the tools it has, and lets agents call them as their roles allow.",
         records=("name", "url", "shared", "call_timeout_s", "cwd"),
-        withholds=("command", "env", "headers"),
+        withholds=("command", "env", "headers", "trust"),
         gather=gather_new,
         look=look,
         looking="Connecting to the server and listing its tools",

@@ -12,6 +12,7 @@ import msgspec
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.upstreams.errors import SERVER_INVALID
+from mcp_platform.net.client_trust import Trust, check_trust
 
 MAX_HEADERS = 50
 """Headers or environment variables of one server."""
@@ -63,6 +64,7 @@ class ServerSpec:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str | None = None
     interactive: bool = True
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,10 @@ def check_spec(spec: ServerSpec) -> None:
         if spec.env or spec.cwd is not None or spec.argv:
             raise _invalid("A server with a URL takes headers, but no command, environment or folder.")
         _check_headers(spec.headers)
+        _check_trust(spec)
     else:
-        if spec.headers or spec.url is not None:
-            raise _invalid("A server with a command takes an environment, but no URL or headers.")
+        if spec.headers or spec.url is not None or spec.trust is not None:
+            raise _invalid("A server with a command takes an environment, but no URL, headers or certificates.")
         _check_command(spec)
 
 
@@ -136,6 +139,14 @@ def _check_url(url: str) -> None:
         raise _invalid("The URL holds no user or password; give them as a header, which is kept sealed.")
     if parts.fragment or re.search(r"[\x00-\x20\x7f-\U0010ffff\\]", url) or len(url) > 2048:
         raise _invalid("The URL is at most 2048 printable ASCII characters without a space, a backslash or a fragment.")
+
+
+def _check_trust(spec: ServerSpec) -> None:
+    if spec.trust is None:
+        return
+    if not (spec.url or "").startswith("https:"):
+        raise _invalid("Certificates and pins are for a URL that begins with `https://`.")
+    check_trust(spec.trust)
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:

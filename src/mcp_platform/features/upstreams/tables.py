@@ -19,6 +19,7 @@ from sqlalchemy import (
 from mcp_platform.base.config.settings import Upstreams
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 from mcp_platform.features.vault.check import place, seal, unseal
+from mcp_platform.net.client_trust import Trust
 from mcp_platform.store.schema import metadata
 from mcp_platform.store.unit import Unit
 
@@ -73,6 +74,7 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     argv: list[str] = msgspec.field(default_factory=list)
     env: dict[str, str] = msgspec.field(default_factory=dict)
     cwd: str | None = None
+    trust: Trust | None = None
 
     def __repr__(self) -> str:
         return "<access>"

@@ -13,6 +13,7 @@ import msgspec
 
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
+from mcp_platform.net.client_trust import Trust
 from mcp_platform.net.frames import LINK_CLOSED
 from mcp_platform.net.transports.dial import Dialer
 from mcp_platform.net.transports.model import Credentials, Launch, Target
@@ -58,6 +59,7 @@ class BrokerReply(msgspec.Struct):
     id: int
     ok: bool
     headers: dict[str, str] = {}
+    trust: Trust | None = None
     launch: LaunchWire | None = None
     error: str | None = None
     """A safe sentence, where `ok` is false."""
@@ -92,7 +94,7 @@ class BrokerClient:
         if kept is not None and kept[0] > now:
             return kept[1]
         reply = await self._ask(CREDENTIALS, target, principal)
-        found = Credentials(headers=reply.headers)
+        found = Credentials(headers=reply.headers, trust=reply.trust)
         while len(self._kept) >= _MAX_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = (now + self._cache_s, found)

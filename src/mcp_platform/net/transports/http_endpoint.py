@@ -5,6 +5,7 @@ The constant part of the head is made once for each set of credentials; a call a
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 
 from mcp_platform.base.config.settings import Upstreams
 from mcp_platform.base.errors import Fault
@@ -69,6 +70,9 @@ class Endpoint:
             own = {name: value for name, value in credentials.headers.items() if name.lower() not in _MCP}
             kept = (credentials, client_head.head(method, self._destination, {**_COMMON, **own}))
             self._heads[method] = kept
+            if credentials.trust != self._destination.origin.trust:
+                origin = replace(self._destination.origin, trust=credentials.trust)
+                self._destination = replace(self._destination, origin=origin)
         return kept[1] + extra
 
     async def converse(

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+from mcp_platform.net.client_trust import Trust
+
 
 class RpcError(msgspec.Struct, frozen=True):
     """A JSON-RPC error object."""
@@ -75,6 +77,8 @@ class Credentials:
     """What the broker gives for one upstream, in plaintext; never written anywhere."""
 
     headers: dict[str, str] = field(default_factory=dict, repr=False)
+    trust: Trust | None = None
+    """Whom the connection must lead to, and who we are there; None: as everybody on this system."""
 
 
 @dataclass(slots=True)

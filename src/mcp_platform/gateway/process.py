@@ -20,7 +20,7 @@ from mcp_platform.gateway.feed import Feed
 from mcp_platform.gateway.meter import Meter
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking, RequestState
-from mcp_platform.gateway.record import open_journal, refused_early
+from mcp_platform.gateway.record import refused_early
 from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sealed import Seal
@@ -28,6 +28,7 @@ from mcp_platform.gateway.sessions import Session, Sessions
 from mcp_platform.gateway.upward import Upward
 from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal
+from mcp_platform.journal.start import start_calls
 from mcp_platform.net.inherit import Inherited
 from mcp_platform.net.peer import TrustedProxies
 from mcp_platform.net.server import HttpServer
@@ -55,7 +56,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     if inherited.gate is not None:
         inherited.gate.join(slot)
     upward = Upward(inherited.data, inherited.settings.upstreams)
-    journal = open_journal(inherited.data, inherited.settings, slot, bytes(inherited.worker_secret))
+    journal = start_calls(inherited.data, inherited.settings, slot, bytes(inherited.worker_secret))
     world = _world(inherited, slot, upward, journal)
     gateway = inherited.settings.gateway
     port = inherited.gateway[0].getsockname()[1] if inherited.gateway else gateway.port

@@ -3,39 +3,18 @@
 import random
 import re
 
-from mcp_platform.base.config import Settings
 from mcp_platform.base.errors import Fault
-from mcp_platform.base.folder import DataFolder
 from mcp_platform.features.upstreams.model import ToolRow
-from mcp_platform.features.vault.model import read_platform
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.outlet import Exchange
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal, Ticket
-from mcp_platform.journal.options import Options
 from mcp_platform.journal.record import Answered, Intent, Refusal
-from mcp_platform.journal.subjects import SubjectKeys
-from mcp_platform.journal.writer import JournalWriter
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 MAX_METHOD_CHARACTERS = 64
 """Characters of a method in a record: a refused one may be anything."""
-
-
-def open_journal(data: DataFolder, settings: Settings, slot: int, secret: bytes) -> CallJournal:
-    """This worker's journal, begun."""
-    chosen = settings.journal
-    options = Options(
-        durability=chosen.durability,
-        segment_bytes=chosen.segment_bytes,
-        segment_age_s=chosen.segment_age_s,
-        reserve_bytes=chosen.reserve_bytes,
-        stall_s=chosen.stall_s,
-    )
-    writer = JournalWriter(data.journal, read_platform(data).platform_id, f"worker-{slot}", options)
-    writer.start()
-    return CallJournal(writer, SubjectKeys(data, secret), chosen.content)
 
 
 async def intent(journal: CallJournal, request: Request, tool: ToolRow, arguments: bytes) -> Ticket:
@@ -59,6 +38,7 @@ async def intent(journal: CallJournal, request: Request, tool: ToolRow, argument
             revision=request.view.snapshot.revision,
             request_bytes=len(request.exchange.body),
             definition=tool.definition_hash,
+            read_only=tool.read_only,
         ),
         arguments,
     )

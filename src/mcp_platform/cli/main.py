@@ -28,6 +28,7 @@ ENTRIES = {
     "limit": Entry("limit", "limit", "Rate limits: set, list, remove."),
     "role": Entry("role", "role", "Roles and who holds them: create, list, delete, grant, revoke."),
     "principal": Entry("principal", "principal", "People and service accounts: list, disable, enable."),
+    "audit": Entry("audit", "audit", "The record of every call: tail, search, verify, export, anchor."),
     "config": Entry("config", "config", "Settings: check them, show them and where they come from."),
     "tls": Entry("tls", "tls", "Certificates for development: dev-ca."),
     "completion": Entry("completion", "completion", "Print a shell's completion script."),

@@ -182,7 +182,7 @@ class Executor:
         gathered = await self.read(lambda unit: gather(unit, given, context))
         if action.look is None:
             return replace(context, found=gathered)
-        if progress is not None:
+        if progress is not None and action.looking:
             progress(action.looking, 0, 1)
         return replace(context, found=await action.look(gathered, self._reach))
 

@@ -26,8 +26,8 @@ def row_of(record: AnyRecord | Unknown, segment: bytes, index: int) -> Row | End
         return _call(record, segment, index)  # type: ignore[arg-type]  # told by its exact type: ten times as fast
     if kind is records.Outcome:
         return _ended(record, segment, index)  # type: ignore[arg-type]  # told by its exact type
-    if isinstance(record, records.Refusal):
-        return _refusal(record, segment, index)
+    if isinstance(record, records.Refusal | records.Answered):
+        return _asked(record, segment, index)
     if isinstance(record, records.Refusals):
         return _refusals(record, segment, index)
     if isinstance(record, records.Control):
@@ -85,12 +85,14 @@ def _ended(record: records.Outcome, segment: bytes, index: int) -> Ended:
     )
 
 
-def _refusal(record: records.Refusal, segment: bytes, index: int) -> Row:
+def _asked(record: records.Refusal | records.Answered, segment: bytes, index: int) -> Row:
+    """A request that was sent to nobody."""
+    refused = isinstance(record, records.Refusal)
     return Row(
         time=_time(record.time),
         segment=segment,
         index=index,
-        kind="refusal",
+        kind="refusal" if refused else "answered",
         trace=record.trace,
         principal=record.principal,
         agent=record.agent,
@@ -104,8 +106,8 @@ def _refusal(record: records.Refusal, segment: bytes, index: int) -> Row:
         tool=record.tool,
         decision=record.decision,
         rule=record.rule,
-        outcome="refused",
-        error=record.error,
+        outcome="refused" if refused else "ok",
+        error=record.error if isinstance(record, records.Refusal) else "",
         revision=record.revision,
         request_bytes=record.request_bytes,
     )

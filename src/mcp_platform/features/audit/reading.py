@@ -143,7 +143,6 @@ ACTIONS = (
         params=Search,
         gather=prepare_search,
         look=look_search,
-        looking="Searching",
         run=search,
         records=("query", "limit", "oldest_first"),
         withholds=("cursor",),

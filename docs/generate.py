@@ -3,7 +3,9 @@
 `python docs/generate.py` writes; with `--check` it only says which pages are stale, and ends with 1.
 """
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -192,6 +194,86 @@ def permissions_page() -> str:
     return page(lines)
 
 
+def record_format_page() -> str:
+    """From the structs of journal/record.py: msgspec says the order, the source says what each field means."""
+    record = importlib.import_module("mcp_platform.journal.record")
+    chain = importlib.import_module("mcp_platform.journal.chain")
+    meanings = field_docstrings(Path(record.__file__).read_text(encoding="utf-8"))
+    lines = [
+        "# Record format",
+        "",
+        f"Format {record.FORMAT}, frozen: a record written today is read by every later version. Fields are only added "
+        "at the end of a kind, and kinds at the end of the list; a reader passes over what it does not know and keeps "
+        "its bytes. [Why it is so](../explanation/journal.md).",
+        "",
+        "## Segment file",
+        "",
+        "`DATA/journal/<node>-<writer>-<sequence>.seg`, mode 0600; `.seg.gz` once closed and compressed (gzip, whose "
+        "comment is the BLAKE2b-256 in hex of all that follows the header). A prepared file is called `.new`. Integers "
+        "are big-endian.",
+        "",
+        f"- magic: {len(chain.MAGIC)} bytes, `{chain.MAGIC.hex()}` (`MCPJRNL` and the format's number)",
+        "- frames, one for each record: length of the body (4 bytes) · body · chain hash (32 bytes)",
+        "- a length of zero is the end of what has been written; the file is filled with zeros ahead of the writer",
+        "",
+        f"Chain hash: BLAKE2b-256 over `{chain.DOMAIN.decode().rstrip(chr(0))}` and a zero byte, the hash of the frame "
+        f"before (32 zero bytes before the first), the length, the body. A body has at most {chain.MAX_BODY_BYTES} "
+        "bytes.",
+        "",
+        "A body is a MessagePack array: the kind's number, then the kind's fields in this order. Every kind begins "
+        "with `index`, `time` and `trace`.",
+        "",
+        "A signature is Ed25519 (RFC 8032) over the MessagePack array of `mcp-platform journal <kind> v1`, the "
+        "platform id and all fields of the record but `index` and `signature`.",
+    ]
+    for kind in (*record.KINDS, record.Content, record.Head):
+        tag = kind.__struct_config__.tag
+        heading = f"{kind.__name__} ({tag})" if tag is not None else kind.__name__
+        lines += ["", f"## {heading}", "", " ".join((kind.__doc__ or "").split()), ""]
+        annotations = {name: hint for base in reversed(kind.__mro__) for name, hint in annotated(base).items()}
+        rows = []
+        for name in kind.__struct_fields__:
+            said = [meanings[base.__name__, name] for base in kind.__mro__ if (base.__name__, name) in meanings]
+            rows.append([f"`{name}`", f"`{annotations[name]}`", said[0] if said else ""])
+        lines += table(["Field", "Type", "What it is"], rows)
+    return page(lines)
+
+
+def annotated(kind: type) -> dict[str, str]:
+    hints = inspect.get_annotations(kind)
+    return {
+        name: getattr(hint, "__name__", "")
+        if isinstance(hint, type)
+        else str(hint).replace("mcp_platform.journal.record.", "")
+        for name, hint in hints.items()
+    }
+
+
+def field_docstrings(source: str) -> dict[tuple[str, str], str]:
+    """(class, field) → the text under the field."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef):
+            for field, text in zip(node.body, node.body[1:], strict=False):
+                is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
+                    found[node.name, field.target.id] = " ".join(str(text.value.value).split())
+    return found
+
+
+def findings_page() -> str:
+    findings = importlib.import_module("mcp_platform.journal.findings")
+    lines = [
+        "# Findings of `audit verify`",
+        "",
+        "Each finding names a segment, and where it can the first and the last record it is about. *Note*: it does not "
+        "speak against the record.",
+        "",
+    ]
+    rows = [[f"`{kind}`", "note" if kind in findings.NOTES else "", findings.MEANING[kind]] for kind in findings.Kind]
+    return page([*lines, *table(["Finding", "", "What it means"], rows)])
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
@@ -209,6 +291,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "exit-codes.md": exit_codes_page,
     "permissions.md": permissions_page,
+    "record-format.md": record_format_page,
+    "findings.md": findings_page,
 }
 
 

@@ -46,6 +46,7 @@ class Caller(Record, gc=False, kw_only=True):
     agent_known: str = ""
     """How the agent is known: `key` (verified by its own key), `claimed` (it says so), or empty (no agent)."""
     tenant: str = ""
+    """Id of the principal's tenant."""
     credential: str = ""
     """Id of the API key or token; never the credential itself."""
     session: str = ""
@@ -72,9 +73,11 @@ class Segment(Record, tag=1, gc=False, kw_only=True):
     """Index 0 of every segment: what it is and what it follows."""
 
     format: int = FORMAT
+    """The format that the segment is written in."""
     platform: str = ""
     """Platform id."""
     node: str = ""
+    """Name of the machine in the journal."""
     writer: str = ""
     """`worker-0`, `control`, `checkpoints`, …: one process writes under one name."""
     sequence: int = 0
@@ -101,6 +104,7 @@ class Intent(Caller, tag=2, gc=False, kw_only=True):
     read_only: bool = False
     """True where an administrator marked the tool as one that changes nothing."""
     arguments: Content | None = None
+    """What policy lets be recorded of them; None for nothing."""
 
 
 class Outcome(Record, tag=3, gc=False, kw_only=True):
@@ -109,6 +113,7 @@ class Outcome(Record, tag=3, gc=False, kw_only=True):
     intent_segment: bytes | None = None
     """`segment` where the intent stands; None: in this one."""
     intent_index: int = 0
+    """Index of the intent in that segment."""
     outcome: str = ""
     """`ok`, `error` (JSON-RPC error), `tool_error` (a result with isError), `refused` (by us, not sent), `cancelled`
     or `unknown` (the process died in between: it may have been executed)."""
@@ -119,6 +124,7 @@ class Outcome(Record, tag=3, gc=False, kw_only=True):
     response_bytes: int = 0
     """Bytes of the upstream's answer."""
     result: Content | None = None
+    """What policy lets be recorded of it; None for nothing."""
 
 
 class Refusal(Caller, tag=4, gc=False, kw_only=True):
@@ -132,7 +138,7 @@ class Refusals(Record, tag=5, gc=False, kw_only=True):
     """Refusals of one address that came too fast to be written one by one."""
 
     address: str = ""
-    """`*`: all addresses that found no room of their own in the table."""
+    """IP address, or `*`: all addresses that found no room of their own in the table."""
     since: int = 0
     """Nanoseconds since the epoch: the first of them. `time` is when they were summed up."""
     counts: dict[str, int] = {}
@@ -145,17 +151,23 @@ class Control(Record, tag=6, gc=False, kw_only=True):
     event: str = ""
     """`login`, `change`, `read`, `refusal`, `start`, `stop` or `configuration`."""
     actor: str = ""
+    """Who asked, as the audit log names it."""
     agent: str = ""
+    """The client that acts for the actor, where it is known."""
     address: str = ""
+    """IP address it came from, or empty for this machine's own sockets."""
     tag: str = ""
     """Audit tag `area:thing:verb`."""
     target: str = ""
+    """What it was done to: a name or an id."""
     outcome: str = ""
     """`ok`, `refused` or `failed`; `begun` before a change, and another record of its trace after."""
     error: str = ""
+    """Code of the error, or empty."""
     params: str = "{}"
     """JSON of what the action allows to be recorded."""
     revision: int = 0
+    """Revision of the configuration after it."""
 
 
 class ClockJump(Record, tag=7, gc=False, kw_only=True):
@@ -178,6 +190,7 @@ class Recovered(Record, tag=9, gc=False, kw_only=True):
     """The last record of a segment whose writer died, put there by control and signed."""
 
     segment: bytes = b""
+    """The segment it closes."""
     last_index: int = 0
     """Index of the last record that was whole."""
     last_hash: bytes = b""
@@ -210,6 +223,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
     name: str
     """`<node>-<writer>-<sequence>`."""
     segment: bytes
+    """Its id."""
     index: int
     """Of the last record; all up to it had been synced to the disk."""
     hash: bytes
@@ -222,6 +236,7 @@ class Checkpoint(Record, tag=11, gc=False, kw_only=True):
     """All heads at one moment, signed by control. Stands in the segments of the writer `checkpoints`."""
 
     platform: str = ""
+    """Platform id."""
     number: int = 0
     """Counts the platform's checkpoints, from 1."""
     previous: bytes = b""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from mcp_platform.journal.chain import FIRST, MAGIC, MAX_BODY_BYTES, OVERHEAD_BYTES, Frame, chain_hash, frame_at
+from mcp_platform.journal.chain import FIRST, LENGTH, MAGIC, MAX_BODY_BYTES, OVERHEAD_BYTES, Frame, chain_hash, frame_at
 from mcp_platform.journal.findings import Finding, Kind
 from mcp_platform.journal.packed import HEADER_BYTES
 from mcp_platform.journal.record import AnyRecord, Recovered, Sealed, Segment, Unknown, decode
@@ -32,12 +32,17 @@ class Source:
         self._packed = path.suffix == ".gz"
         self._inflate = zlib.decompressobj(-15)
         self.window = b""
+        self.at = 0
+        """Where in the window the next byte stands."""
         self.read_bytes = 0
         if self._packed:
             self._file.seek(HEADER_BYTES)
 
     def need(self, size: int) -> bool:
-        """Have `size` bytes in the window; False where there are not so many."""
+        """Have `size` bytes in the window from `at` on; False where there are not so many."""
+        if self.at + size <= len(self.window):
+            return True
+        self.window, self.at = self.window[self.at :], 0
         while len(self.window) < size:
             more = self._more()
             if not more:
@@ -46,7 +51,11 @@ class Source:
         return True
 
     def take(self, size: int) -> None:
-        self.window = self.window[size:]
+        self.at += size
+
+    def rest(self) -> bytes:
+        """All of the window from `at` on."""
+        return self.window[self.at :]
 
     def _more(self) -> bytes:
         while True:
@@ -130,7 +139,7 @@ class Walk:
     def _run(self) -> None:
         source = self._source
         source.need(len(MAGIC))
-        magic = source.window[: len(MAGIC)]
+        magic = source.rest()[: len(MAGIC)]
         if magic != MAGIC:
             self._wrong_magic(magic)
             if self.found.findings[-1].kind == Kind.FORMAT_UNKNOWN:
@@ -158,11 +167,12 @@ class Walk:
             return frame
         source = self._source
         source.need(SEARCH_BYTES)
-        for match in _MAY_BEGIN.finditer(source.window):
+        start = source.at
+        for match in _MAY_BEGIN.finditer(source.window, start):
             found = self._two_at(match.start())
             if found is not None:
                 first = self._next
-                source.take(match.start())
+                source.take(match.start() - start)
                 upto = index_of(found.body) - 1
                 self._mark(first, max(first, upto))
                 self._next = max(first, upto) + 1
@@ -171,13 +181,18 @@ class Walk:
         return None
 
     def _here(self) -> Frame | None:
+        return self._frame_after(0)
+
+    def _frame_after(self, skipped: int) -> Frame | None:
+        """The frame that begins `skipped` bytes from here, unchecked. Its `end` counts from here, too."""
         source = self._source
-        if not source.need(4):
+        if not source.need(skipped + LENGTH.size):
             return None
-        length = int.from_bytes(source.window[:4])
-        if not 0 < length <= MAX_BODY_BYTES or not source.need(OVERHEAD_BYTES + length):
+        (length,) = LENGTH.unpack_from(source.window, source.at + skipped)
+        if not 0 < length <= MAX_BODY_BYTES or not source.need(skipped + OVERHEAD_BYTES + length):
             return None
-        return frame_at(source.window, 0)
+        found = frame_at(source.window, source.at + skipped)
+        return None if found is None else Frame(found.body, found.hash, found.end - source.at)
 
     def _two_at(self, at: int) -> Frame | None:
         """A frame at `at` of which the one after it follows, or that closes the segment."""
@@ -189,15 +204,6 @@ class Walk:
         if two is None:
             return one if is_closing(one.body) and not window[one.end :].strip(b"\x00") else None
         return one if chain_hash(one.hash, two.body) == two.hash else None
-
-    def _following(self, frame: Frame) -> Frame | None:
-        source = self._source
-        if not source.need(frame.end + 4):
-            return None
-        length = int.from_bytes(source.window[frame.end : frame.end + 4])
-        if not 0 < length <= MAX_BODY_BYTES or not source.need(frame.end + OVERHEAD_BYTES + length):
-            return None
-        return frame_at(source.window, frame.end)
 
     def _one(self, frame: Frame) -> None:
         record = _decoded(frame.body)
@@ -219,7 +225,7 @@ class Walk:
 
     def _wrong(self, frame: Frame, record: Anyhow | None, index: int) -> None:
         here = self._next
-        after = self._following(frame)
+        after = self._frame_after(frame.end)
         after_index = index_of(after.body) if after is not None else -1
         if index == here or index < 0 or after_index == here + 1:
             self._mark(here, here)
@@ -279,11 +285,12 @@ class Walk:
         """What stands where no record is any more: zeros, or nothing after the record that closes the segment."""
         source, zeros, rest = self._source, 0, b""
         while source.need(1):
-            rest = source.window.lstrip(b"\x00")
+            here = source.rest()
+            rest = here.lstrip(b"\x00")
             if rest:
                 break
-            zeros += len(source.window)
-            source.take(len(source.window))
+            zeros += len(here)
+            source.take(len(here))
         if self.found.closing is not None and (rest or zeros):
             self._say(Kind.RECORD_INSERTED, self._next, None, "bytes after the record that closes the segment")
         elif rest:

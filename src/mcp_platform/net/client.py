@@ -108,7 +108,9 @@ class HttpClient:
             else:
                 _require_pinned(origin, transport, connection)
                 return connection
-        stage = "tls" if isinstance(failure, ConnectionAbortedError) else "connect"
+        # A handshake that takes too long, or that the other side gives up, ends so; a closed port refuses.
+        in_handshake = isinstance(failure, ConnectionAbortedError | ConnectionResetError) and origin.scheme == "https"
+        stage = "tls" if in_handshake else "connect"
         raise Fault(UPSTREAM_DOWN, data={"stage": stage}) from failure
 
     def _context(self, trust: Trust | None) -> ssl.SSLContext:

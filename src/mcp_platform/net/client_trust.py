@@ -32,6 +32,7 @@ MAX_PINS = 8
 _PIN = re.compile(r"sha256//([A-Za-z0-9+/]{43}=)")
 _REASONS = {
     2: ("unknown_authority", "comes from an authority that is not trusted"),
+    7: ("bad_signature", "is not signed by the authority that it names"),
     9: ("not_yet_valid", "is not valid yet; look at both clocks"),
     10: ("expired", "has expired"),
     18: ("self_signed", "is signed by itself alone; name it with --ca-file where that is meant"),

@@ -116,6 +116,8 @@ class ActiveCall:
                 await self.ticket.outcome(reply.outcome, error=reply.error, result=reply.content)
             except Fault as fault:
                 reply = self.outlet.of_fault(fault)
+            except asyncio.CancelledError:  # its outcome is in the journal; whether it was synced nobody learns
+                reply = self.outlet.of_fault(self._taken_back(), "cancelled")
             self.outlet.release(reply)
         finally:
             self.ticket.note("cancelled")
@@ -123,9 +125,9 @@ class ActiveCall:
 
     async def _reply(self, link: Link) -> Reply:
         """What the client is to have, whatever happens."""
-        if self.cut is not None:  # before anything was sent
-            return self.outlet.of_fault(self.cut, "cancelled")
         try:
+            if self.cut is not None:  # before anything was sent
+                raise asyncio.CancelledError
             answer = await link.call(self.call, self)
             if input_required.is_one(answer):
                 answer = await self.relay_questions(self, link, answer)
@@ -133,15 +135,19 @@ class ActiveCall:
         except Fault as fault:
             return self.outlet.of_fault(fault)
         except asyncio.CancelledError:
-            if self.cut is None:
-                raise
-            if self.task is not None:
-                self.task.uncancel()
-            return self.outlet.of_fault(self.cut, "cancelled")
+            return self.outlet.of_fault(self._taken_back(), "cancelled")
         except Exception as error:  # the root of a parked call's task, whose request has long been answered
             error_id = ids.random_text(12)
             log.error("call_failed", exc=error, error_id=error_id)
             return self.outlet.of_fault(Fault(INTERNAL), error_id=error_id)
+
+    def _taken_back(self) -> Fault:
+        """Why a cancellation of ours came, which is thereby dealt with. One that is not ours goes on."""
+        if self.cut is None:
+            raise asyncio.CancelledError
+        if self.task is not None:
+            self.task.uncancel()
+        return self.cut
 
     def stop(self, reason: Fault | None) -> None:
         """Cancel the call here and upstream; the client, if it still listens, is told `reason`."""

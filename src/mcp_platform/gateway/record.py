@@ -25,7 +25,7 @@ async def intent(journal: CallJournal, request: Request, tool: ToolRow, argument
             trace=trace_of(request),
             principal=identity.principal.id,
             agent=identity.agent,
-            agent_known="key",
+            agent_known=_known_by(identity),
             tenant=identity.principal.tenant,
             credential=identity.credential,
             session=request.session.hex(),
@@ -50,7 +50,7 @@ def answered(world: World, exchange: Exchange, caller: Identity, method: str, se
         Answered(
             principal=caller.principal.id,
             agent=caller.agent,
-            agent_known="key",
+            agent_known=_known_by(caller),
             tenant=caller.principal.tenant,
             credential=caller.credential,
             session=session.hex(),
@@ -78,7 +78,7 @@ def refused(world: World, exchange: Exchange, fault: Fault, caller: Identity | N
     if caller is not None:
         refusal.principal = caller.principal.id
         refusal.agent = caller.agent
-        refusal.agent_known = "key"
+        refusal.agent_known = _known_by(caller)
         refusal.tenant = caller.principal.tenant
         refusal.credential = caller.credential
     world.journal.refusal(refusal)
@@ -95,3 +95,8 @@ def trace_of(request: Request) -> str:
     given = meta.get("traceparent") if isinstance(meta, dict) else None
     found = _TRACEPARENT.fullmatch(given) if isinstance(given, str) else None
     return found[1] if found else f"{random.getrandbits(128):032x}"  # unique, and no secret
+
+
+def _known_by(identity: Identity) -> str:
+    """How the agent is known: by a key of its own, or by what its token's issuer says."""
+    return "key" if identity.token is None else "token"

@@ -44,7 +44,8 @@ class Caller(Record, gc=False, kw_only=True):
     agent: str = ""
     """The client or agent that acts for the principal."""
     agent_known: str = ""
-    """How the agent is known: `key` (verified by its own key), `claimed` (it says so), or empty (no agent)."""
+    """How the agent is known: `key` (verified by its own key), `token` (its issuer says so), `claimed` (it says so
+    itself), or empty (no agent)."""
     tenant: str = ""
     """Id of the principal's tenant."""
     credential: str = ""

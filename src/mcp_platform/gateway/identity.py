@@ -12,7 +12,7 @@ from mcp_platform.features.jwt.check import MAX_TOKEN_CHARACTERS
 from mcp_platform.features.jwt.errors import TOKEN_INVALID
 from mcp_platform.features.jwt.model import Token
 from mcp_platform.features.rbac.check import Allowed
-from mcp_platform.gateway.tokens import Bearer, Tokens
+from mcp_platform.gateway.tokens import Bearer, Tokens, Verified
 from mcp_platform.snapshot.model import Snapshot
 
 _SCHEME = "bearer "
@@ -35,11 +35,11 @@ class Identity(msgspec.Struct, frozen=True):
 class Authenticator:
     """Answers who calls under one snapshot. Made anew with each revision, so nothing it remembers can be stale."""
 
-    def __init__(self, snapshot: Snapshot, mac_key: bytes, resource: str) -> None:
-        """`resource` is the URL of our MCP endpoint: the audience of tokens."""
+    def __init__(self, snapshot: Snapshot, mac_key: bytes, resource: str, verified: Verified) -> None:
+        """`resource` is the URL of our MCP endpoint: the audience of tokens. `verified` outlives this snapshot."""
         self._snapshot = snapshot
         self._mac_key = mac_key
-        self._tokens = Tokens(snapshot, mac_key, resource)
+        self._tokens = Tokens(snapshot, mac_key, resource, verified)
         self._allowed: dict[tuple[tuple[str, ...], tuple[str, ...] | None], Allowed] = {}
 
     def identify(self, headers: dict[str, str], now: float, guard: Callable[[], None]) -> Identity:

@@ -1,10 +1,11 @@
-"""Callers who come with a token: verified once, remembered for as long as it is good, under one snapshot alone.
+"""Callers who come with a token: its signature is verified once, whether it is good now is asked of every snapshot.
 
 What was wrong with a token stands in the log; its bearer is told one thing, and the token itself is never written.
 """
 
 import hashlib
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -22,6 +23,7 @@ MAX_REMEMBERED = 10_000
 """Tokens of one worker, about 2 KiB each. One more makes the oldest be verified again."""
 MAX_LINES_PER_S = 10
 """Lines about refused tokens in one second of one worker: whoever sends bad ones must not fill the disk."""
+V = TypeVar("V")
 log = Log(__name__)
 
 
@@ -45,15 +47,21 @@ class Bearer(msgspec.Struct, frozen=True):
     """For the log: `issuer:` and its name."""
 
 
-class Tokens:
-    """Verifies tokens under one snapshot. Made anew with each revision, so nothing it remembers can be stale."""
+Verified = dict[bytes, Token]
+"""Mark → what a token says whose signature was verified by this worker, under any snapshot. That stays true for ever;
+whether it is still good does not."""
 
-    def __init__(self, snapshot: Snapshot, mac_key: bytes, resource: str) -> None:
+
+class Tokens:
+    """Knows bearers under one snapshot. Made anew with each revision, so no bearer it remembers can be stale."""
+
+    def __init__(self, snapshot: Snapshot, mac_key: bytes, resource: str, verified: Verified) -> None:
         self._snapshot = snapshot
         self._mac_key = mac_key
         self._marks = hashlib.blake2b(key=mac_key, digest_size=16, person=b"mcpp seen token")
         self._issuers = Issuers(snapshot.issuers, resource, self._secret_of)
         self._known: dict[bytes, Bearer] = {}
+        self._verified = verified
         self._lines = (0.0, 0)
 
     def bearer_of(self, text: str, now: float, guard: Callable[[], None]) -> Bearer:
@@ -65,7 +73,19 @@ class Tokens:
         known = self._known.get(mark)
         if known is not None and now < known.token.expires:
             return known
-        guard()
+        bearer = self._again(mark, now)
+        if bearer is None:
+            guard()
+            bearer = self._verify(mark, text, now)
+        _remember(self._known, mark, bearer)
+        return bearer
+
+    def _again(self, mark: bytes, now: float) -> Bearer | None:
+        """The bearer of a token whose signature an earlier snapshot's key verified, if it is good under this one."""
+        token = self._verified.get(mark)
+        return None if token is None else self.still(token, now)
+
+    def _verify(self, mark: bytes, text: str, now: float) -> Bearer:
         try:
             issuer, token = self._issuers.verify(text, now)
         except Refused as refused:
@@ -77,9 +97,7 @@ class Tokens:
         if bearer is None:
             self._tell("principal disabled")
             raise Fault(TOKEN_INVALID)
-        if len(self._known) >= MAX_REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[mark] = bearer
+        _remember(self._verified, mark, token)
         return bearer
 
     def still(self, token: Token, now: float) -> Bearer | None:
@@ -125,3 +143,9 @@ class Tokens:
         self._lines = (began, lines + 1)
         if lines < MAX_LINES_PER_S:
             log.info("token_refused", why=why)
+
+
+def _remember(known: dict[bytes, V], mark: bytes, value: V) -> None:
+    if len(known) >= MAX_REMEMBERED:
+        del known[next(iter(known))]
+    known[mark] = value

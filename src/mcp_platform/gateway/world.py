@@ -19,6 +19,7 @@ from mcp_platform.gateway.parking import Parking
 from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sessions import Sessions
+from mcp_platform.gateway.tokens import Verified
 from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.snapshot.model import SessionEnded, Snapshot
@@ -57,6 +58,8 @@ class World:
     journal: CallJournal
     refused: Refused = field(default_factory=Refused)
     """What limits refused since the log was last told."""
+    verified: Verified = field(default_factory=dict)
+    """Tokens whose signatures need not be verified again."""
     known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with the first snapshot."""
     view: View | None = None
@@ -78,7 +81,7 @@ class World:
 
     async def take(self, snapshot: Snapshot) -> None:
         """Answer by `snapshot` from now on, and cut off what it no longer allows."""
-        authenticator = Authenticator(snapshot, self.mac_key, self.resource)
+        authenticator = Authenticator(snapshot, self.mac_key, self.resource, self.verified)
         limits = Limits(snapshot, self.meter, self.refused)
         self.view = View(snapshot, authenticator, ToolLists(snapshot, self.lists_seal), limits)
         self.known.set()

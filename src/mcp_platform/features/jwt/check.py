@@ -105,7 +105,7 @@ class Issuers:
         key = load(jwk) if jwk else _shared_key(self._secret_of(issuer))
         if not _is_signed(algorithm, signed.encode(), _decoded(signature), key):
             raise Refused("signature")
-        token = msgspec.structs.replace(token, key=jwk)
+        token = msgspec.structs.replace(token, key=jwk, algorithm=algorithm)
         self.admit(token, issuer, now)
         return issuer, token
 
@@ -118,7 +118,7 @@ class Issuers:
         before = issuer.revoked_subjects.get(token.subject)
         if before is not None and (token.issued is None or token.issued <= before):
             raise Refused("revoked by sub")
-        if token.key and all(key.jwk != token.key for key in issuer.keys):
+        if token.key and not any(key.jwk == token.key and token.algorithm in key.algorithms for key in issuer.keys):
             raise Refused("key removed")
 
     def _issuer_of(self, claims: dict[str, Any]) -> IssuerRow:
@@ -147,6 +147,7 @@ class Issuers:
         return Token(
             issuer=issuer.id,
             key=b"",
+            algorithm="",
             subject=subject,
             client=_client_of(claims),
             actor=_actor_of(claims),

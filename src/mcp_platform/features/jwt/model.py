@@ -52,6 +52,7 @@ class Token(msgspec.Struct, frozen=True):
     """Issuer id."""
     key: bytes
     """The JWK that verified it; empty for a shared secret."""
+    algorithm: str
     subject: str
     client: str | None
     """`client_id` or `azp`: who was given the token."""

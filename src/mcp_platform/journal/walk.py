@@ -129,7 +129,7 @@ class Walk:
             self._run()
         finally:
             self._source.close()
-        self._end_bad()
+        self._torn_or_damaged()
         for first, last in self._gone.items():
             self._say(Kind.RECORDS_REMOVED, first, last)
         self.found.bytes = self._source.read_bytes
@@ -275,6 +275,17 @@ class Walk:
             self._bad = _Bad(first, last, self._previous)
         else:
             self._bad.last = max(self._bad.last, last)
+
+    def _torn_or_damaged(self) -> None:
+        """At the end of an open segment, beyond what any checkpoint saw, it is a record half written: the writer died,
+        or is in the middle of it."""
+        bad = self._bad
+        if bad is not None and self.found.closing is None and bad.first > max(self._expected, default=-1):
+            self._bad = None
+            self.found.last_index = min(self.found.last_index, bad.first - 1)
+            if not any(each.kind == Kind.TORN_UNRECOVERED for each in self.found.findings):
+                self._say(Kind.TORN_UNRECOVERED, bad.first)
+        self._end_bad()
 
     def _end_bad(self) -> None:
         if self._bad is not None:

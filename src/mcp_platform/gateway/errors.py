@@ -38,7 +38,7 @@ TOOL_UNKNOWN = define(
     whose="caller",
 )
 CURSOR_INVALID = define(
-    "cursor_invalid",
+    "tools_cursor_invalid",
     http=400,
     jsonrpc=-32602,
     text="The cursor is not one that this list gave you; start again without a cursor.",

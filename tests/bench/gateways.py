@@ -1,0 +1,43 @@
+"""The platform as a candidate: as an operator would run it, with one worker, keys, limits and a record."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench.candidate import Candidate
+from tests.bench.machine import MEASURED, pin, tree
+from tests.journeys.platform import Platform, running_platform
+
+
+@contextmanager
+def gateway(folder: Path, behind: int, durability: str, keys: int, workers: int = 1) -> Iterator[Candidate]:
+    """A platform over the server at port `behind`, called by `keys` principals under a limit that is counted for each
+    and never reached."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = f'[journal]\ndurability = "{durability}"\n'
+    with running_platform(folder, workers=workers, config=config) as platform:
+        platform.cli("server", "add", "stub", f"http://127.0.0.1:{behind}/mcp")
+        platform.cli("limit", "set", "each", "--rate", "1000000/s", "--burst", "1000000")
+        credentials = [platform.api_key, *made_keys(platform, keys - 1)]
+        pids = tree(platform.pid)
+        pin(pids, MEASURED)
+        name = f"gateway, {durability}"
+        yield Candidate(name, platform.ports["gateway"], pids, tuple(f"Bearer {key}" for key in credentials))
+
+
+def made_keys(platform: Platform, count: int) -> list[str]:
+    """Keys of principals that may call everything. By the local socket: a process for each takes too long."""
+    made = []
+    for number in range(count):
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(60)
+            control.connect(str(platform.data / "control.sock"))
+            asked = {"action": "key.create", "params": {"principal": f"agent-{number}", "roles": ["member"]}}
+            control.sendall(json.dumps(asked).encode() + b"\n")
+            with control.makefile("rb") as lines:
+                answer = next(message for message in map(json.loads, lines) if "ok" in message)
+        assert answer["ok"], answer
+        made.append(str(answer["result"]["api_key"]))
+    return made

@@ -9,6 +9,7 @@ from mcp_platform.base.config.load import load
 from mcp_platform.base.errors import Fault, define
 from mcp_platform.base.folder import DataFolder, make_private
 from mcp_platform.base.lock import FolderLock
+from mcp_platform.control.anchor.schedule import Anchors
 from mcp_platform.control.broker import Broker
 from mcp_platform.control.entry import local_actor
 from mcp_platform.control.execute import Executor
@@ -66,7 +67,7 @@ async def _run(
         migrate.upgrade(store.engine)
         make_private(data.snapshot)
         publisher = _NextStart(Publisher(data, ring.platform_id, ring.snapshot_private, settings))
-        reach = _WebOnly(Probe(settings, Broker(_nobody_asks), host, index))
+        reach = _WebOnly(Probe(settings, Broker(_nobody_asks), host, index, Anchors(settings, data.journal)))
         executor = Executor(store, ring, settings, publisher, reach, ACTIONS)
         executor.record = record = await ControlRecord.open(data, settings, ring.platform_id)
         record.retention.may_go = lambda name: False  # what goes must be in the index first; nobody ingests here
@@ -125,6 +126,7 @@ class _WebOnly:
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self.record = probe.record
+        self.anchors = probe.anchors
 
     async def probe(self, spec: ServerSpec) -> Found:
         if spec.transport != "http":

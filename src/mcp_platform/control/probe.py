@@ -8,6 +8,7 @@ import msgspec
 from mcp_platform.base import ids
 from mcp_platform.base.config import Settings
 from mcp_platform.control import key_sets
+from mcp_platform.control.anchor.schedule import Anchors
 from mcp_platform.control.broker import Broker
 from mcp_platform.control.record_search import RecordSearch
 from mcp_platform.features.upstreams.check import Found, ServerSpec
@@ -35,8 +36,11 @@ class _Own:
 class Probe:
     """Looks at servers with the same links that calls go through; and at the record."""
 
-    def __init__(self, settings: Settings, broker: Broker, host: HostConnection, record: RecordSearch) -> None:
+    def __init__(
+        self, settings: Settings, broker: Broker, host: HostConnection, record: RecordSearch, anchors: Anchors
+    ) -> None:
         self.record = record
+        self.anchors = anchors
         self._settings = settings.upstreams
         self._broker = broker
         self._host = host

@@ -20,11 +20,10 @@ from mcp_platform.control.cli_door import CliDoor
 from mcp_platform.control.console.app import ConsoleApp
 from mcp_platform.control.execute import Executor
 from mcp_platform.control.feed import FeedServer
-from mcp_platform.control.ingest import Ingestion
 from mcp_platform.control.probe import Probe
 from mcp_platform.control.publish import Publisher
 from mcp_platform.control.record import ControlRecord
-from mcp_platform.control.record_search import RecordSearch
+from mcp_platform.control.record_copies import RecordCopies
 from mcp_platform.control.registry import ACTIONS
 from mcp_platform.control.rest.door import RestDoor
 from mcp_platform.control.rest.problem import MEDIA_TYPE
@@ -65,8 +64,7 @@ class _Control:
     store: Store
     executor: Executor
     record: ControlRecord
-    ingestion: Ingestion
-    search: RecordSearch
+    copies: RecordCopies
     host: HostConnection
     servers: list[asyncio.Server]
     console: HttpServer
@@ -109,19 +107,17 @@ async def _start(inherited: Inherited) -> _Control:
         start_timeout_s=settings.upstreams.start_timeout_s,
     )
     broker = Broker(lambda upstream, version: look_up_access(executor, ring, upstream, version))
-    search = RecordSearch(data.record_index)
-    executor = Executor(store, ring, settings, publisher, Probe(settings, broker, host, search), ACTIONS)
+    copies = RecordCopies(data, settings)
+    probe = Probe(settings, broker, host, copies.search, copies.anchors)
+    executor = Executor(store, ring, settings, publisher, probe, ACTIONS)
     record = await ControlRecord.open(data, settings, ring.platform_id)
     executor.record = record
-    ingestion = Ingestion(data.journal, data.record_index, settings.journal.max_lag_s)
-    record.retention.may_go = ingestion.has
-    ingestion.on_anew = search.reopen
-    ingestion.start()
+    copies.start(record)
     await record.started()
     await publish_at_start(executor, publisher)
     await start_setup_link(executor)
     feed = FeedServer(publisher, settings.snapshot.heartbeat_s)
-    executor.observe = lambda: {"workers": feed.status(), "record": ingestion.status()}
+    executor.observe = lambda: {"workers": feed.status(), **copies.status()}
     port = inherited.console[0].getsockname()[1] if inherited.console else settings.console.port
     spoken = scheme(settings.console)
     hosts = HostRule.of(settings.console.public_url, settings.console.host, port, scheme=spoken)
@@ -146,7 +142,7 @@ async def _start(inherited: Inherited) -> _Control:
     beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
     rotating = asyncio.get_running_loop().create_task(rotation.run(), name="rotation")
     rest.open()
-    return _Control(store, executor, record, ingestion, search, host, servers, console, rest, beating, rotating)
+    return _Control(store, executor, record, copies, host, servers, console, rest, beating, rotating)
 
 
 async def _stop(control: _Control, drain_s: float) -> None:
@@ -160,8 +156,7 @@ async def _stop(control: _Control, drain_s: float) -> None:
     await control.executor.close()
     await _end(control.beating)
     await control.record.close()  # after every change that it records
-    await control.ingestion.close()
-    await control.search.close()
+    await control.copies.close()
     await control.host.close()
     control.store.close()
     _log.info("control_ended", took_ms=round((clock.monotonic() - began) * 1000))

@@ -1,6 +1,7 @@
 """Every action that control knows, in one place. What is not here cannot be asked for."""
 
 from mcp_platform.control import status
+from mcp_platform.control.anchor import actions as anchor
 from mcp_platform.features.apikeys import actions as apikeys
 from mcp_platform.features.audit import actions as audit
 from mcp_platform.features.audit import reading
@@ -25,6 +26,7 @@ def _by_name(*groups: tuple[Action, ...]) -> dict[str, Action]:
 
 
 ACTIONS = _by_name(
+    anchor.ACTIONS,
     apikeys.ACTIONS,
     audit.ACTIONS,
     identity.ACTIONS,

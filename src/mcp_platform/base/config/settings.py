@@ -7,6 +7,7 @@ checks it, the reference prints it.
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from mcp_platform.base.config.anchor_place import PlaceForm
 from mcp_platform.base.config.values import (
     AuthorityForm,
     Choice,
@@ -32,6 +33,7 @@ BrowserOrigin = Annotated[str, OriginForm()]
 FilePath = Annotated[str, PathForm()]
 ProxyNetwork = Annotated[str, NetworkForm()]
 ProxyHeader = Annotated[str, Choice(("x-forwarded-for", "forwarded"))]
+AnchorPlace = Annotated[str, PlaceForm()]
 Isolation = Annotated[str, Choice(("none",))]
 TlsVersion = Annotated[str, Choice(("1.3", "1.2"))]
 Durability = Annotated[str, Choice(("strict", "group", "relaxed"))]
@@ -233,6 +235,13 @@ class Journal:
     """Seconds between two signed checkpoints over all that was written."""
     max_lag_s: Annotated[float, Range(0.2, 60)] = 2.0
     """Seconds after which a record is to be found by `audit search`; `doctor` says when it takes longer."""
+    anchors: tuple[AnchorPlace, ...] = ()
+    """Places outside this machine's reach to which the newest checkpoint is taken: `file:/path`,
+    `syslog+udp://host:514`, `syslog+tcp://host:601`, `syslog+unix:/dev/log`,
+    `s3+https://endpoint/bucket/prefix?region=NAME&credentials=/path`. Warning: none allows whoever takes over this
+    machine to cut off the newest records unnoticed."""
+    anchor_s: Annotated[float, Range(1, 86_400)] = 60.0
+    """Seconds between two checkpoints taken there: what was recorded since the last can be cut off unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ class Row(msgspec.Struct, gc=False, kw_only=True):
     index: int = 0
     """Where the record stands: (segment, index) names it for ever."""
     kind: str = ""
-    """`call`, `answered` (by the gateway itself), `refusal`, `refusals` (summed up), `control`, or what the journal says of itself: `segment`, `sealed`,
+    """`call`, `answered` (by the gateway itself), `refusal`, `refusals` (summed up), `control`, or what the journal
+    says of itself: `segment`, `sealed`,
     `recovered`, `retained`, `clock_jump`; `outcome` is one whose call is not known (yet)."""
     trace: str = ""
     principal: str = ""

@@ -16,6 +16,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = datetime.timedelta(days=1)
 ADDRESS = "127.0.0.1"
+_ISSUES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,8 @@ class Authority:
     def __init__(self, *, ca: bool = True) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"authority {uuid.uuid4()}")])
-        self.certificate = _builder(self.name, self.name, self.key, ca=ca).sign(self.key, hashes.SHA256())
+        builder = _builder(self.name, self.name, self.key, ca=ca).add_extension(_ISSUES, critical=True)
+        self.certificate = builder.sign(self.key, hashes.SHA256())
         self.pem = _pem(self.certificate)
 
     def issue(
@@ -68,6 +80,8 @@ class Authority:
         builder = _builder(_name(host), self.name, key, begins=begins, ends=ends)
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(host)]), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        above = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        builder = builder.add_extension(above, critical=False)
         return Made(_pem(builder.sign(self.key, hashes.SHA256())), _key(key), self.pem)
 
 
@@ -114,6 +128,7 @@ def _builder(
         .not_valid_before(now + begins)
         .not_valid_after(now + ends)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,12 +22,15 @@ from mcp_platform.journal.record import (
     Intent,
     Outcome,
     Record,
+    Recovered,
+    Retained,
     Unknown,
     decode,
     encode,
     kind_number,
     trailing,
 )
+from mcp_platform.journal.signing import is_signed, sign
 
 VECTORS = Path(__file__).with_name("vectors.json")
 
@@ -68,7 +72,21 @@ def vectors() -> dict[str, Any]:
 
 def test_every_kind_is_written_as_it_always_was() -> None:
     """A change here is a new format: it needs a new number, and readers of both."""
-    assert vectors() == json.loads(VECTORS.read_text())
+    known = json.loads(VECTORS.read_text())
+    assert vectors() == {name: known[name] for name in ("magic", "bodies", "chain")}
+
+
+def test_what_control_signs_is_what_it_always_signed() -> None:
+    """Ed25519 is deterministic, so the bytes that are signed are seen in the signature."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    found = {}
+    for kind in (Recovered, Retained, Checkpoint):
+        record = sample(kind, KINDS.index(kind) + 1)
+        sign(key, record, "plt_0123456789abcdef")
+        found[kind.__name__] = record.signature.hex()
+        assert is_signed(key.public_key(), record, "plt_0123456789abcdef")
+        assert not is_signed(key.public_key(), record, "plt_another")
+    assert found == json.loads(VECTORS.read_text())["signatures"]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

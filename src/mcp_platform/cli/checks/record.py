@@ -135,7 +135,7 @@ def _anchors(patient: Patient, states: object) -> Iterator[Finding]:
     if not configured:
         yield warning(
             "record.anchors",
-            "NO CHECKPOINT IS KEPT ELSEWHERE: whoever takes over this machine can cut off the end of the record unnoticed",
+            "NO CHECKPOINT IS KEPT ELSEWHERE: whoever takes over this machine can cut off the record's end unnoticed",
             "Set journal.anchors to a file on another disk, a syslog server or an S3-compatible store.",
         )
         return

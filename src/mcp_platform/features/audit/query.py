@@ -98,11 +98,11 @@ def _parts(text: str) -> list[tuple[str, str, str]]:
     for match in _PART.finditer(text):
         if text[at : match.start()].strip():
             break
-        at = match.end()
         quoted = match[3] is not None
         name, value = (match[2] or "").lower(), match[3] if quoted else match[4]
         if not name and not quoted and (":" in value or value.startswith("-")):
             break
+        at = match.end()
         found.append((match[1], name, value))
     if text[at:].strip():
         raise Fault(
@@ -164,7 +164,8 @@ def _holds(term: Term, row: Row) -> bool:
     has = str(getattr(row, term.field))
     if term.field == "outcome" and row.kind == "call" and not has:
         has = OPEN
-    return any(like(value, has) for value in term.values) is not term.negated
+    # What is empty is like nothing, so `error:*` asks for whatever has an error and `-error:*` for what has none.
+    return (has != "" and any(like(value, has) for value in term.values)) is not term.negated
 
 
 def like(pattern: str, text: str) -> bool:

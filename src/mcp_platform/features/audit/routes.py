@@ -6,6 +6,7 @@ import msgspec
 
 from mcp_platform.features.audit.actions import ACTIONS
 from mcp_platform.features.audit.errors import QUERY_INVALID, RECORD_UNAVAILABLE, SEARCH_TOO_WIDE
+from mcp_platform.features.audit.query import MAX_CHARACTERS
 from mcp_platform.features.audit.reading import ACTIONS as READING
 from mcp_platform.store.route import Listing, Moment, Route, by_name
 
@@ -62,7 +63,7 @@ class Recorded(msgspec.Struct, frozen=True):
 class RecordsOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which of them."""
 
-    query: Annotated[str, msgspec.Meta(max_length=2048)] | None = None
+    query: Annotated[str, msgspec.Meta(max_length=MAX_CHARACTERS)] | None = None
     """As `mcp-platform audit search` takes it: `actor:ana tool:git* since:24h`. The newest come first."""
 
 

@@ -80,7 +80,8 @@ def _among(name: str, values: list[object], *, negated: bool) -> ColumnElement[b
     some = [value for value in values if value is not None]
     here = or_(literal(False), *(judged.in_(some[at : at + CHUNK]) for at in range(0, len(some), CHUNK)))
     if negated:
-        return or_(column.is_(None), not_(here)) if None not in values else and_(column.is_not(None), not_(here))
+        without = or_(column.is_(None), not_(here))
+        return and_(without, not_(IS_OPEN)) if None in values else without
     return or_(here, IS_OPEN) if None in values else here
 
 

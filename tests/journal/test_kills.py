@@ -11,11 +11,11 @@ import uvloop
 from mcp_platform.journal import place
 from mcp_platform.journal.checkpoint import Checkpoints
 from mcp_platform.journal.options import Options
-from mcp_platform.journal.read import closing_of, entries
-from mcp_platform.journal.record import Intent, Outcome
+from mcp_platform.journal.read import closing_of
 from mcp_platform.journal.recover import Recovery, dead_segments
 from mcp_platform.journal.verify import verify
 from mcp_platform.journal.writer import JournalWriter
+from tests.journal.kept import kept
 from tests.journal.world import PLATFORM, World, empty_world
 
 KILLS = 20
@@ -63,20 +63,13 @@ def test_every_executed_call_has_its_intent_and_every_answered_call_its_outcome(
     assert dead_segments(world.journal), "nobody died"
 
     assert uvloop.run(tend(world)) > 0
-    intents: list[str] = []
-    ends: dict[str, list[str]] = {}
     for file in place.segments(world.journal):
         assert closing_of(world.journal, file.name) is not None, f"{file.name} is still open"
-        for entry in entries(world.journal, file.name):
-            record = entry.record
-            if isinstance(record, Intent):
-                intents.append(record.trace)
-            elif isinstance(record, Outcome):
-                ends.setdefault(record.trace, []).append(record.outcome)
-    assert executed <= set(intents)
-    assert answered <= {trace for trace, outcomes in ends.items() if outcomes == ["ok"]}
-    assert len(intents) == len(set(intents))
-    assert {trace: len(outcomes) for trace, outcomes in ends.items()} == dict.fromkeys(intents, 1)
+    intents, ended, unknown = kept(world.journal)
+    assert intents == ended | unknown, "every intent has its outcome"
+    assert not ended & unknown
+    assert executed <= intents
+    assert answered <= ended
     report = verify(world.data, world.public)
     assert report.intact, report.findings
     assert not [each for each in report.findings if each.kind == "not_closed"]

@@ -12,12 +12,11 @@ from mcp_platform.base.folder import DataFolder
 from mcp_platform.journal import place
 from mcp_platform.journal.calls import CallJournal
 from mcp_platform.journal.options import Options
-from mcp_platform.journal.read import entries
-from mcp_platform.journal.record import Intent, Outcome, Segment
 from mcp_platform.journal.recover import Recovery
 from mcp_platform.journal.subjects import SubjectKeys
 from mcp_platform.journal.verify import verify
 from mcp_platform.journal.writer import JournalWriter
+from tests.journal.kept import kept
 from tests.journal.power import MemoryDisk
 from tests.journal.world import PLATFORM, empty_world, intent
 
@@ -61,27 +60,6 @@ async def recover(folder: Path, key: object) -> None:
     control.start()
     await Recovery(folder, key, control).run()  # type: ignore[arg-type]  # the world's key
     await control.close()
-
-
-def kept(folder: Path) -> tuple[set[str], set[str], set[str]]:
-    """Traces of the intents, and of those with an outcome, and of those whose outcome is `unknown`."""
-    traces: dict[tuple[bytes, int], str] = {}
-    ends: dict[tuple[bytes, int], str] = {}
-    for file in place.segments(folder):
-        segment = b""
-        for entry in entries(folder, file.name):
-            record = entry.record
-            if isinstance(record, Segment):
-                segment = record.segment
-            elif isinstance(record, Intent):
-                traces[segment, entry.index] = record.trace
-            elif isinstance(record, Outcome):
-                call = (record.intent_segment or segment, record.intent_index)
-                assert call not in ends, "an intent has one outcome"
-                ends[call] = record.outcome
-    assert ends.keys() <= traces.keys(), "an outcome has its intent"
-    unknown = {traces[call] for call, outcome in ends.items() if outcome == "unknown"}
-    return set(traces.values()), {traces[call] for call in ends} - unknown, unknown
 
 
 def steps_of_a_whole_run(folder: Path, durability: str) -> int:

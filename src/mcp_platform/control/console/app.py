@@ -64,7 +64,8 @@ class ConsoleApp:
             return Fault(HOST_REFUSED)
         if not self._origins.accepts(headers.get("origin")):
             return Fault(ORIGIN_REFUSED)
-        if is_from_elsewhere(headers, to_page=method in ("GET", "HEAD") and path not in _NOT_PAGES):
+        to_page = method in ("GET", "HEAD") and path not in _NOT_PAGES and not is_api(path)
+        if is_from_elsewhere(headers, to_page=to_page):
             return Fault(CROSS_SITE_REFUSED)
         if self._rest is not None and is_api(path):
             return self._rest.early(headers, address)

@@ -165,7 +165,7 @@ ACTIONS = (
         params=Which,
         run=list_limits,
         records=("name", "after", "limit"),
-        summary="Lists the limits.",
+        summary="Lists the limits, with whom and what each of them counts.",
         reads=True,
     ),
     Action(
@@ -174,7 +174,7 @@ ACTIONS = (
         audit=Tag.RATELIMIT_LIMIT_REMOVE,
         params=LimitNamed,
         run=remove_limit,
-        summary="Removes a limit.",
+        summary="Removes a limit; requests that it alone refused are answered at once.",
         records=("name",),
     ),
     Action(

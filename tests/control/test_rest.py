@@ -103,14 +103,16 @@ async def test_a_cursor_is_good_for_one_question_of_one_token(api: Rest) -> None
         assert (answer.status, answer.code) == (400, "cursor_invalid")
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["limit=0", "limit=201", "limit=-1", "limit=1.0", "limit=true", "limit=%31%00", "limit=", "limit=1&limit=2"]
-    + ["offset=1", "principal=a&principal=b", "principal=a%20b", "principal", "=", "&", "principal=%ff", "after=x"],
+WRONG_QUERIES = (
+    *("limit=0", "limit=201", "limit=-1", "limit=1.0", "limit=true", "limit=%31%00", "limit=", "limit=1&limit=2"),
+    *("offset=1", "principal=a&principal=b", "principal=a%20b", "principal", "=", "&", "principal=%ff", "after=x"),
 )
-async def test_a_query_that_is_not_of_the_form_is_refused(api: Rest, query: str) -> None:
-    answer = await api.ask("GET", f"{API}/keys?{query}")
-    assert (answer.status, answer.code) in {(422, "invalid_input"), (400, "http_target_invalid")}
+
+
+async def test_a_query_that_is_not_of_the_form_is_refused(api: Rest) -> None:
+    for query in WRONG_QUERIES:
+        answer = await api.ask("GET", f"{API}/keys?{query}")
+        assert (answer.status, answer.code) == (422, "invalid_input"), query
 
 
 async def test_what_is_known_already_is_not_sent_again(api: Rest) -> None:
@@ -120,8 +122,9 @@ async def test_what_is_known_already_is_not_sent_again(api: Rest) -> None:
         for sent in (tag, f"W/{tag}", f'"other", {tag}', "*"):
             again = await api.ask("GET", f"{API}{path}", headers={"If-None-Match": sent})
             assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
-        for sent in ('"other"', tag.strip('"'), "", f"{tag};{tag}"):
-            assert (await api.ask("GET", f"{API}{path}", headers={"If-None-Match": sent})).status == 200
+        assert (await api.ask("GET", f"{API}{path}", headers={"If-None-Match": '"other"'})).status == 200
+        for sent in (tag.strip('"'), f"{tag};{tag}", f"{tag},", f"*, {tag}"):
+            assert (await api.ask("GET", f"{API}{path}", headers={"If-None-Match": sent})).code == "state_malformed"
     await api.ask("POST", f"{API}/roles", {"name": "new", "rules": ["*/*"]})
     assert (await api.ask("GET", f"{API}/roles", headers={"If-None-Match": tag})).status == 200
 
@@ -132,7 +135,9 @@ async def test_a_change_says_which_state_it_means(api: Rest) -> None:
     tag = (await api.ask("GET", path)).headers["etag"]
     assert (await api.ask("DELETE", path)).code == "state_unsaid"
     assert (await api.ask("DELETE", path, headers={"If-None-Match": '"x"'})).code == "state_unsaid"
-    for stale in ('"x"', f"W/{tag}", tag.strip('"'), ""):
+    malformed = await api.ask("DELETE", path, headers={"If-Match": tag.strip('"')})
+    assert malformed.code == "state_malformed"
+    for stale in ("", '"x"', f"W/{tag}", f'"{tag[1:-2]}"'):
         answer = await api.ask("DELETE", path, headers={"If-Match": stale})
         assert (answer.status, answer.code) == (412, "state_changed")
     assert (await api.ask("PUT", f"{path}/holders/owner")).json()["changed"] is True
@@ -142,7 +147,7 @@ async def test_a_change_says_which_state_it_means(api: Rest) -> None:
     await api.ask("DELETE", f"{path}/holders/owner")
     assert (await api.ask("DELETE", path, headers={"If-Match": "*"})).status == 200
     assert (await api.ask("DELETE", path, headers={"If-Match": "*"})).code == "not_found"
-    assert (await api.ask("DELETE", path)).code == "not_found"
+    assert (await api.ask("DELETE", path)).code == "state_unsaid"
 
 
 async def test_putting_something_new_needs_no_state_and_putting_it_again_does(api: Rest) -> None:

@@ -16,6 +16,7 @@ from mcp_platform.control.first_run import FirstRun, initialise
 from mcp_platform.control.publish import Draft, Publisher
 from mcp_platform.control.registry import ACTIONS
 from mcp_platform.control.start import publish_at_start
+from mcp_platform.features.audit.model import Row
 from mcp_platform.features.upstreams.check import Found, ServerSpec
 from mcp_platform.features.vault.keys import KeyRing
 from mcp_platform.store import migrate
@@ -32,6 +33,7 @@ class MemoryReach:
     def __init__(self) -> None:
         self.tools: dict[str, tuple[bytes, ...]] = {}
         self.asked: list[ServerSpec] = []
+        self.key_set = b'{"keys":[]}'
         self.fails: Exception | None = None
         self.began = asyncio.Event()
         self.waits: asyncio.Event | None = None
@@ -44,6 +46,17 @@ class MemoryReach:
         if self.fails is not None:
             raise self.fails
         return Found("legacy", self.tools.get(spec.name, (ECHO,)), {"name": "memory"})
+
+    async def fetch_keys(self, url: str, authority: str | None) -> bytes:
+        return self.key_set
+
+    @property
+    def record(self) -> "MemoryReach":
+        return self
+
+    async def search(self, *_asked: object) -> list[Row]:
+        """Nothing was recorded here."""
+        return []
 
 
 class Watched:

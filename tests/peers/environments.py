@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / ".tools" / "peers"
-PYTHON_PEERS = ("mcp1", "mcp2", "time", "sqlite", "fastmcp", "sslyze")
+PYTHON_PEERS = ("mcp1", "mcp2", "time", "sqlite", "fastmcp", "schemathesis", "sslyze")
 MAKE_TIMEOUT_S = 300.0
 """Seconds one environment may take to be made; the slowest (npm) took 12 on two cores."""
 

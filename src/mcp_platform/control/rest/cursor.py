@@ -27,6 +27,8 @@ class Cursors:
 
     def read(self, cursor: str, actor: str, question: Mapping[str, object], route: str) -> object:
         """The action's `after`. Raises Fault(cursor_invalid)."""
+        if len(cursor) > MAX_CHARACTERS:
+            raise Fault(CURSOR_INVALID)
         try:
             sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
             opened: object = msgspec.json.decode(unseal(self._key, sealed, _about(actor, question, route)))

@@ -132,7 +132,7 @@ def _require_state(asked: Asked, now: bytes | None) -> None:
     """Raises Fault(state_changed | state_unsaid). Where there is nothing, the action itself says so."""
     wanted, unwanted = asked.headers.get("if-match"), asked.headers.get("if-none-match")
     if now is None:
-        if wanted is not None and wanted.strip() != "*":
+        if wanted is not None and wanted != "*":
             raise Fault(STATE_CHANGED)
         return
     tag = state.etag(now)

@@ -58,6 +58,13 @@ STATE_CHANGED = define(
     text="The resource is not in the state that If-Match names; read it again, then decide anew.",
     whose="caller",
 )
+STATE_MALFORMED = define(
+    "state_malformed",
+    http=400,
+    jsonrpc=-31489,
+    text="If-Match and If-None-Match hold `*`, or ETags as they were answered, in quotes and with commas between them.",
+    whose="caller",
+)
 STATE_UNSAID = define(
     "state_unsaid",
     http=428,

@@ -10,9 +10,11 @@ import mcp_platform
 from mcp_platform.base.errors import INTERNAL, INVALID, UNAVAILABLE, ErrorKind
 from mcp_platform.control.errors import ACTION_TOO_SLOW
 from mcp_platform.control.rest import errors as api
+from mcp_platform.control.rest.cursor import MAX_CHARACTERS
 from mcp_platform.control.rest.place import PREFIX
 from mcp_platform.control.rest.problem import DOCS, MEDIA_TYPE, Problem
 from mcp_platform.control.rest.question import LIMIT, MAX_LIMIT
+from mcp_platform.control.rest.state import STATE_PATTERN
 from mcp_platform.control.rest.table import ROUTES
 from mcp_platform.features.cors.errors import CROSS_SITE_REFUSED, HOST_REFUSED, ORIGIN_REFUSED
 from mcp_platform.features.rbac.errors import FORBIDDEN
@@ -23,6 +25,8 @@ from mcp_platform.store.route import Route
 from mcp_platform.wire import errors as wire
 
 PATH = "/openapi.json"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$"
+"""What every name and id in a path is like; of one that is not, there is nothing."""
 _JSON = "application/json"
 _COMPONENTS = "#/components/schemas/{name}"
 ALWAYS = (
@@ -34,7 +38,16 @@ ALWAYS = (
     *(api.API_STARTING, INTERNAL),
 )
 """What any request can be answered with before, or instead of, what it asks for."""
-ACTING = (FORBIDDEN, INVALID, api.API_IDEMPOTENCY, STORE_BUSY, STORE_FAILED, UNAVAILABLE, ACTION_TOO_SLOW)
+ACTING = (
+    FORBIDDEN,
+    INVALID,
+    api.API_IDEMPOTENCY,
+    api.STATE_MALFORMED,
+    STORE_BUSY,
+    STORE_FAILED,
+    UNAVAILABLE,
+    ACTION_TOO_SLOW,
+)
 """What every action can be answered with."""
 BODY = (api.API_MEDIA_TYPE, wire.PARSE_ERROR, wire.DUPLICATE_KEY, wire.TOO_DEEP, wire.TOO_COMPLEX)
 GUARDED = (api.STATE_CHANGED, api.STATE_UNSAID)
@@ -122,7 +135,7 @@ def _word(part: str) -> str:
 
 def _in_path(route: Route) -> list[dict[str, Any]]:
     names = [part.strip("{}") for part in route.path.split("/") if part.startswith("{")]
-    schema = {"type": "string", "minLength": 1}
+    schema = {"type": "string", "pattern": NAME_PATTERN, "maxLength": 64}
     return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
 
 
@@ -135,18 +148,23 @@ def _in_query(route: Route) -> list[dict[str, Any]]:
     if route.listing is not None:
         limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": LIMIT}
         found.append({"name": "limit", "in": "query", "schema": limit, "description": "Things in one page."})
+        cursor = {"type": "string", "pattern": r"^[A-Za-z0-9_-]+$", "minLength": 38, "maxLength": MAX_CHARACTERS}
         says = "`next` of the page before. Good only for the same token and the same question."
-        found.append({"name": "cursor", "in": "query", "schema": {"type": "string"}, "description": says})
+        found.append({"name": "cursor", "in": "query", "schema": cursor, "description": says})
     return found
 
 
 def _in_headers(route: Route) -> list[dict[str, Any]]:
     if route.guarded is not None:
-        says = "ETag of the resource as you know it, or `*` for whatever state it is in. Without it: 428, if it exists."
-        return [{"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": says}]
+        new = route.method == "PUT"
+        says = "ETag of the resource as you know it, or `*` for whatever state it is in."
+        says += " Not needed for one that is not there yet." if new else ""
+        header = {"name": "If-Match", "in": "header", "required": not new, "description": says, "example": "*"}
+        return [{**header, "schema": {"type": "string", "pattern": STATE_PATTERN}}]
     if route.has_state:
         says = "ETag that you have; where it is still right, the answer is 304."
-        return [{"name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "description": says}]
+        header = {"name": "If-None-Match", "in": "header", "description": says}
+        return [{**header, "schema": {"type": "string", "pattern": STATE_PATTERN}}]
     return []
 
 

@@ -9,7 +9,14 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from mcp_platform.base.errors import INVALID, Fault
-from mcp_platform.control.rest.errors import API_BODY_UNEXPECTED, API_IDEMPOTENCY, API_MEDIA_TYPE
+from mcp_platform.control.rest.errors import (
+    API_BODY_UNEXPECTED,
+    API_IDEMPOTENCY,
+    API_MEDIA_TYPE,
+    STATE_MALFORMED,
+    STATE_UNSAID,
+)
+from mcp_platform.control.rest.state import is_form
 from mcp_platform.store.route import Route
 from mcp_platform.wire import json_text
 
@@ -42,6 +49,10 @@ def read(route: Route, path: Mapping[str, str], query: str, headers: Mapping[str
     if route.listing is not None:
         limit, cursor = _limit(asked.pop("limit", None)), asked.pop("cursor", None)
     filters |= _filters(route, asked)
+    if not all(is_form(headers[name]) for name in ("if-match", "if-none-match") if name in headers):
+        raise Fault(STATE_MALFORMED)
+    if route.guarded is not None and route.method != "PUT" and "if-match" not in headers:
+        raise Fault(STATE_UNSAID)  # what is put may be new, and then has no state
     sent = _body(route, headers, body)
     assert not set(filters) & set(sent), "no body has a field that the path has"
     return Question(params={**filters, **sent}, filters=filters, limit=limit, cursor=cursor)

@@ -4,8 +4,15 @@ import base64
 import hashlib
 import re
 
-_TAGS = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e]*)"\s*(?:,\s*|$))+')
-_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e]*")')
+STATE_PATTERN = r'^(|\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
+"""What If-Match and If-None-Match are like; an empty one names no state."""
+_FORM = re.compile(STATE_PATTERN[1:-1])
+_TAG = re.compile(r'(W/)?("[!#-~]*")')
+
+
+def is_form(header: str) -> bool:
+    """Whether it can be read at all; what follows asks only of such a one."""
+    return _FORM.fullmatch(header) is not None
 
 
 def etag(content: bytes) -> str:
@@ -15,14 +22,9 @@ def etag(content: bytes) -> str:
 
 def matches(header: str, now: str) -> bool:
     """If-Match: whether `now` is one of those named, compared strongly. `*` is every state that there is."""
-    return header.strip() == "*" or any(not weak and tag == now for weak, tag in _read(header))
+    return header == "*" or ("", now) in _TAG.findall(header)
 
 
 def is_known(header: str, now: str) -> bool:
     """If-None-Match: whether whoever asks has this state already, compared weakly."""
-    return header.strip() == "*" or any(tag == now for _, tag in _read(header))
-
-
-def _read(header: str) -> list[tuple[str, str]]:
-    """The tags of a header; none where it has not the form."""
-    return _TAG.findall(header) if _TAGS.fullmatch(header) else []
+    return header == "*" or any(tag == now for _, tag in _TAG.findall(header))

@@ -25,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *audit.ROUTES,
 )
 UNROUTED = {
+    "audit.anchor": "It writes to places that the machine's own user can reach; it is asked for there.",
     "audit.follow": "It only begins what a reader of the journal's files goes on with, at the machine.",
     "issuer.rotate": "Only the platform itself may ask for it.",
     "setup.start": "Only the platform itself may ask for it.",

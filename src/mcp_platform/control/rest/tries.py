@@ -45,6 +45,7 @@ class FailedTries:
         self._tries: dict[bytes | None, _Tries] = {}
         self._waiting: list[Event] = []
         self._woken = asyncio.Event()
+        self.many = MANY
         self.total = 0
         """Since this process started."""
 
@@ -62,15 +63,15 @@ class FailedTries:
                 self._forget(next(iter(self._tries)))
             tries = self._tries[key] = _Tries(address, now)
         tries.count += 1
-        if tries.count <= MANY:
+        if tries.count <= self.many:
             self._write(Event(NOBODY, Tag.TOKENS_TOKEN_REFUSE, "refused", error=kind.code, address=address))
             return Fault(kind)
         return Fault(ADMIN_TOKEN_FLOOD, retry_after_s=tries.began + WINDOW_S - now)
 
     def _forget(self, key: bytes | None) -> None:
         tries = self._tries.pop(key)
-        if tries.count > MANY:
-            sum_up = msgspec.json.encode({"tries": tries.count, "audited": MANY}).decode()
+        if tries.count > self.many:
+            sum_up = msgspec.json.encode({"tries": tries.count, "audited": self.many}).decode()
             flood = ADMIN_TOKEN_FLOOD.code
             event = Event(NOBODY, Tag.TOKENS_TOKEN_REFUSE, "refused", error=flood, params=sum_up, address=tries.address)
             self._write(event)

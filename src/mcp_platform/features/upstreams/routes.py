@@ -134,7 +134,7 @@ ROUTES = (
         ServerAdded,
         status=201,
         body=ServerBody,
-        example={"name": "git", "url": "https://mcp.example.com/mcp", "headers": {"Authorization": "Bearer …"}},
+        example={"name": "git", "url": "https://mcp.example.com/mcp", "headers": {"Authorization": "Bearer TOKEN"}},
         refusals=(SERVER_EXISTS, SERVER_INVALID, *_FROM_OUTSIDE),
     ),
     Route("GET", "/servers/{name}", _OF["server.list"], Server, one="servers", absent=SERVER_UNKNOWN),

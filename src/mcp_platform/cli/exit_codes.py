@@ -37,6 +37,8 @@ _CONFIGURATION_CODES = frozenset(
         "configuration_invalid",
         "data_folder_in_use",
         "data_folder_unusable",
+        "journal_folder_missing",
+        "journal_key_invalid",
         "kek_unusable",
         "keys_exist",
         "keys_missing",

@@ -17,7 +17,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.control.broker import Broker
 from mcp_platform.control.cli_door import CliDoor
-from mcp_platform.control.console.app import ConsoleApp
+from mcp_platform.control.console.app import VARY, ConsoleApp
 from mcp_platform.control.execute import Executor
 from mcp_platform.control.feed import FeedServer
 from mcp_platform.control.probe import Probe
@@ -125,7 +125,7 @@ async def _start(inherited: Inherited) -> _Control:
     rest = RestDoor(executor, ring.data_key, lambda: importlib.import_module(_API).build(executor, ring.data_key))
     app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0, origins, rest)
     secure = is_secure(settings.console.public_url, settings.console.tls_certificate)
-    always, pages = for_api(secure=secure), for_pages(secure=secure)
+    always, pages = for_api(secure=secure) + VARY, for_pages(secure=secure) + VARY
     tls = certificate_of(settings, "console")
     console = HttpServer(
         app, settings.http, gate=None, always=always, pages=pages, name="console", tls=tls, refusal_type=MEDIA_TYPE

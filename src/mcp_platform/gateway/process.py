@@ -10,7 +10,7 @@ from mcp_platform.base.clock import monotonic
 from mcp_platform.base.config import Settings
 from mcp_platform.base.config.addresses import base_url, scheme
 from mcp_platform.base.log import Log
-from mcp_platform.features.cors.check import HostRule, OriginRule
+from mcp_platform.features.cors.check import HostRule, OriginRule, Sharing
 from mcp_platform.features.headers.check import for_api, is_secure
 from mcp_platform.features.jwt.check import resource_of
 from mcp_platform.gateway import pipeline
@@ -60,16 +60,18 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     world = _world(inherited, slot, upward, journal)
     gateway = inherited.settings.gateway
     port = inherited.gateway[0].getsockname()[1] if inherited.gateway else gateway.port
+    origins = OriginRule.of(gateway.allowed_origins)
+    always = for_api(secure=is_secure(gateway.public_url, gateway.tls_certificate)) + Sharing.of(origins).always
     server = HttpServer(
         AgentApp(
             world,
             _hosts(inherited.settings, port),
-            OriginRule.of(inherited.settings.gateway.allowed_origins),
+            origins,
             TrustedProxies(inherited.settings.gateway.trusted_proxies, inherited.settings.gateway.proxy_header),
         ),
         inherited.settings.http,
         gate=inherited.gate,
-        always=for_api(secure=is_secure(gateway.public_url, gateway.tls_certificate)),
+        always=always,
         tls=certificate_of(inherited.settings, "gateway"),
         name="gateway",
         refused=lambda fault, address: refused_early(journal, fault, address),

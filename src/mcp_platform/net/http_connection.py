@@ -190,7 +190,7 @@ class Connection(asyncio.Protocol):
 
     def _dispatch(self, head: Head, body: bytes) -> bool:
         surface = self._surface
-        lines = surface.app.lines(head.path, head.headers)
+        lines = surface.app.lines(head.path, head.headers) if "origin" in head.headers else b""
         exchange = Exchange(self.output, head, body, self.address, surface.name, lines)
         self._exchange = exchange
         self.state = _HANDLING
@@ -277,8 +277,10 @@ class Connection(asyncio.Protocol):
 
     def _lines(self) -> bytes:
         """What the request that is being read has on any answer."""
-        head, app = self._head, self._surface.app
-        return app.lines("", {}) if head is None else app.lines(head.path, head.headers)
+        head = self._head
+        if head is None or "origin" not in head.headers:
+            return b""
+        return self._surface.app.lines(head.path, head.headers)
 
     def refuse(self, fault: Fault) -> None:
         """Say why, then close in a way that lets the client read it."""

@@ -26,8 +26,8 @@ class App(Protocol):
         its own waiting, and return only when the answer has ended."""
 
     def lines(self, path: str, headers: dict[str, str]) -> bytes:
-        """Header lines for every answer to this request, refusals included. A request whose head could not be read
-        has an empty path and no headers."""
+        """Header lines for every answer, refusals included, to a request with an Origin: one that a browser sends for
+        a page. No other request pays for being asked about."""
 
     def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
         """Status, further header lines and JSON body for a fault that the server met or `early` returned."""

@@ -33,6 +33,8 @@ PAGE_METHOD = define(
     text="This page is only read: send GET or HEAD.",
     whose="caller",
 )
+VARY = b"Vary: Origin, Sec-Fetch-Site\r\n"
+"""For every answer: who asks for a path decides whether it is given."""
 _NOT_PAGES = frozenset({"/healthz", "/readyz"})
 _HTML = "text/html; charset=utf-8"
 _log = Log("control.console")
@@ -101,8 +103,8 @@ class ConsoleApp:
         _show(exchange, wrong.http, page)
 
     def lines(self, path: str, headers: dict[str, str]) -> bytes:
-        """No other origin may read anything here. A page and a program asking for the same path are told apart."""
-        return b"Vary: Origin, Sec-Fetch-Site\r\n"
+        """No other origin may read anything here."""
+        return b""
 
     def refuse(self, fault: Fault) -> tuple[int, bytes, bytes]:
         status, lines, body = problem(fault)

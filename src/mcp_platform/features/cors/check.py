@@ -121,8 +121,8 @@ class Sharing:
     """What the answers of one endpoint say to pages of the origins that may call it, as ready header lines."""
 
     lines_by_origin: dict[str | None, bytes]
-    otherwise: bytes
-    """With no Origin, and with one that may not: caches must not give either's answer to the other."""
+    always: bytes
+    """Whatever the Origin, and without one: caches must not give one's answer to another."""
 
     @classmethod
     def of(cls, rule: OriginRule) -> "Sharing":
@@ -130,14 +130,13 @@ class Sharing:
         expose = ", ".join(ANSWER_HEADERS)
         lines: dict[str | None, bytes] = {
             origin: f"Access-Control-Allow-Origin: {origin}\r\nAccess-Control-Expose-Headers: {expose}\r\n".encode()
-            + _VARY
             for origin in rule.origins
         }
         return cls(lines, _VARY if lines else b"")
 
     def lines(self, headers: dict[str, str]) -> bytes:
-        """The lines for every answer to a request with these headers."""
-        return self.lines_by_origin.get(headers.get("origin"), self.otherwise)
+        """The lines for every answer to a request with these headers, beside `always`."""
+        return self.lines_by_origin.get(headers.get("origin"), b"")
 
 
 def preflight(headers: dict[str, str]) -> bytes:

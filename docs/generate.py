@@ -6,17 +6,19 @@
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 import mcp_platform
 from mcp_platform.base.config.schema import Setting, all_settings, documentation, sections
 from mcp_platform.base.config.sources import OWN_VARIABLES
-from mcp_platform.base.errors import catalogue
+from mcp_platform.base.errors import ErrorKind, catalogue
 from mcp_platform.cli.exit_codes import MEANING
 from mcp_platform.cli.main import root
 from mcp_platform.cli.page import Page
@@ -143,7 +145,7 @@ def errors_page() -> str:
     lines += table(
         ["Code", "HTTP", "JSON-RPC", "Whose", "What it says"],
         [
-            [f"`{kind.code}`", str(kind.http), str(kind.jsonrpc), kind.whose, kind.text]
+            [f'<a id="{kind.code}"></a>`{kind.code}`', str(kind.http), str(kind.jsonrpc), kind.whose, kind.text]
             for _, kind in sorted(catalogue().items())
         ],
     )
@@ -274,6 +276,63 @@ def findings_page() -> str:
     return page([*lines, *table(["Finding", "", "What it means"], rows)])
 
 
+def rest_page() -> str:
+    """The table of routes: the whole document is openapi.json."""
+    routes = importlib.import_module("mcp_platform.control.rest.table")
+    openapi = importlib.import_module("mcp_platform.control.rest.openapi")
+    lines = [
+        "# REST API",
+        "",
+        "Below `/api/v1` on the console's listener, for programs: [how to use it](../how-to/use-the-rest-api.md). "
+        "[openapi.json](openapi.json) is the whole of it in OpenAPI 3.1, with every field and example; a running "
+        "platform answers it at `/api/v1/openapi.json` to whoever has a token.",
+        "",
+        "## Resources",
+        "",
+        "`HEAD` is taken wherever `GET` is. *State*: the answer has an ETag, or the change needs `If-Match`.",
+        "",
+    ]
+    lines += table(
+        ["Method", "Path", "Permission", "State", "Answers", "What it does"],
+        [
+            [
+                route.method,
+                f"`{route.path}`",
+                f"`{route.permission}`",
+                "ETag" if route.has_state else "If-Match" if route.guarded else "",
+                ", ".join(map(str, [route.status, *sorted({kind.http for kind in specific(openapi, route)})])),
+                route.action.summary,
+            ]
+            for route in routes.ROUTES
+        ],
+    )
+    lines += ["", "## Answers of every request", ""]
+    lines += table(
+        ["Status", "Codes"],
+        [[str(status), codes] for status, codes in by_status((*openapi.ALWAYS, *openapi.ACTING))],
+    )
+    lines += ["", "## Actions without a resource", ""]
+    lines += table(["Action", "Why"], [[f"`{name}`", why] for name, why in sorted(routes.UNROUTED.items())])
+    return page(lines)
+
+
+def specific(openapi: Any, route: Any) -> set[ErrorKind]:  # noqa: ANN401  # modules and routes, imported late
+    """What a route can refuse with besides what every one can."""
+    return set(openapi.kinds(route)) - set(openapi.ALWAYS) - set(openapi.ACTING)
+
+
+def by_status(kinds: Iterable[ErrorKind]) -> list[tuple[int, str]]:
+    found: dict[int, list[str]] = {}
+    for kind in sorted(kinds, key=lambda each: (each.http, each.code)):
+        found.setdefault(kind.http, []).append(f"[`{kind.code}`](errors.md#{kind.code})")
+    return [(status, ", ".join(codes)) for status, codes in found.items()]
+
+
+def openapi_json() -> str:
+    document = importlib.import_module("mcp_platform.control.rest.openapi").document()
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
@@ -291,6 +350,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "exit-codes.md": exit_codes_page,
     "permissions.md": permissions_page,
+    "rest.md": rest_page,
+    "openapi.json": openapi_json,
     "record-format.md": record_format_page,
     "findings.md": findings_page,
 }

@@ -38,6 +38,8 @@ PLANTS = [
     ("no-sql-in-data-plane", "features/rbac/check.py", "import sqlalchemy"),
     ("no-sql-in-data-plane", "upstream_host/planted.py", "import mcp_platform.features.identity.tables"),
     ("no-sql-above", "cli/planted.py", "import sqlalchemy"),
+    ("no-framework", "gateway/planted.py", "import fastapi"),
+    ("no-framework", "features/identity/planted.py", "import pydantic"),
     ("no-cycles", "net/planted/__init__.py", "import mcp_platform.net.planted_too"),
 ]
 

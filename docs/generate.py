@@ -301,7 +301,7 @@ def rest_page() -> str:
                 f"`{route.permission}`",
                 "ETag" if route.has_state else "If-Match" if route.guarded else "",
                 ", ".join(map(str, [route.status, *sorted({kind.http for kind in specific(openapi, route)})])),
-                route.action.summary,
+                route.summary,
             ]
             for route in routes.ROUTES
         ],

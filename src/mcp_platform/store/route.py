@@ -86,9 +86,18 @@ class Route:
         return self.action.permission
 
     @property
+    def summary(self) -> str:
+        """One sentence for the reference."""
+        return self.action.summary if self.one is None else "Shows one of them: " + _small(self.action.summary)
+
+    @property
     def has_state(self) -> bool:
         """Whether the answer has an ETag."""
         return self.listing is not None or self.one is not None
+
+
+def _small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def by_name(actions: tuple[Action, ...]) -> dict[str, Action]:

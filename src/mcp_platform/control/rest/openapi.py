@@ -115,7 +115,7 @@ def _tag(route: Route) -> str:
 def _operation(route: Route, schema_of: Mapping[type[msgspec.Struct], Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{route.method.lower()}{''.join(_word(part) for part in route.path.split('/') if part)}",
-        "summary": route.action.summary,
+        "summary": route.summary,
         "description": f"Needs the permission `{route.permission}`. Action `{route.action.name}`.",
         "tags": [_tag(route)],
         "parameters": [*_in_path(route), *_in_query(route), *_in_headers(route)],

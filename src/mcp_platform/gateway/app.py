@@ -1,6 +1,7 @@
 """The agents' surface: which paths there are, and what is refused before a body is read."""
 
 from collections.abc import Coroutine
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -99,11 +100,17 @@ def _judge_message(method: str, headers: dict[str, str]) -> Fault | None:
         return fault
     if method == "DELETE":
         return None
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if not _is_json(headers.get("content-type", "")):
         return Fault(CONTENT_TYPE_WRONG)
     return None if _accepts_both(headers.get("accept")) else Fault(ACCEPT_WRONG)
 
 
+@lru_cache(maxsize=256)
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+@lru_cache(maxsize=256)
 def _accepts_both(accept: str | None) -> bool:
     """A client must be ready for JSON and for an event stream (every revision since 2025-03-26); one that says nothing
     takes anything (RFC 9110 §12.5.1)."""

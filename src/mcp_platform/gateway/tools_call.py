@@ -91,6 +91,7 @@ async def start(request: Request, tool: ToolRow, upstream: UpstreamRow, extra: d
         world.recheck(active)
     if request.session:
         world.by_request[request.session, request.id] = active
+    own = asyncio.current_task()
     try:
         if request.modern and upstream.interactive and _may_be_asked(request):
             shown = active.attach(active.outlet)
@@ -99,14 +100,14 @@ async def start(request: Request, tool: ToolRow, upstream: UpstreamRow, extra: d
             request.exchange.on_gone(lambda: _gone(active, active.outlet, request.exchange))
             await shown
         else:
-            active.task = asyncio.current_task()
+            active.task = own
             if request.modern:
                 request.exchange.on_gone(lambda: active.stop(None))
             await active.run(link)
     finally:
         if request.session:
             world.by_request.pop((request.session, request.id), None)
-        if active.task is None or active.task is asyncio.current_task() or active.task.done():
+        if active.task is None or active.task is own or active.task.done():
             world.forget(active)
 
 

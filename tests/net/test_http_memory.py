@@ -27,6 +27,17 @@ FIELDS = [
     b"Authorization: x",
     b"Authorization:x",
     b"Authorization: y",
+    b"authorization: \xff",
+    b"Mcp-Name: one",
+    b"mcp-name: one two",
+    b"Mcp-Name:  one",
+    b"Mcp-Name: one ",
+    b"Mcp-Name: ",
+    b"Mcp-Name: a\tb",
+    b"Mcp-Name: a\x7f",
+    b"Mcp-Name: a\x00",
+    b"Mcp-Name: =?base64?w6Q=?=",
+    b"MCP-NAME: one",
     b"Connection: close",
     b"Connection: keep-alive",
     b"Expect: 100-continue",
@@ -62,7 +73,9 @@ def test_lines_once_known_are_not_read_again() -> None:
     head = b"POST /mcp HTTP/1.1\r\nHost: a\r\nMcp-Name: %b\r\nContent-Length: %d\r\n\r\n"
     memory.read(head % (b"one", 1))
     assert memory._recall((head % (b"one", 22)).split(b"\r\n"), 80) is not None
-    assert memory._recall((head % (b"two", 1)).split(b"\r\n"), 80) is None
+    assert memory._recall((head % (b"two", 1)).split(b"\r\n"), 80) is not None
+    assert memory._recall((head % (b"t\xfco", 1)).split(b"\r\n"), 80) is None
+    assert memory._recall((head % (b"two\r\nX: y", 1)).split(b"\r\n"), 86) is None
 
 
 def test_memory_is_bounded_whatever_the_heads() -> None:

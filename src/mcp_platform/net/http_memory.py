@@ -11,19 +11,31 @@ from mcp_platform.net.http_head import Head, judge, parse_head
 _MAX_BYTES = 8192
 """Bytes of lines one connection remembers, so 64 MiB for 8,192 connections. A usual head has 300 to 1,500."""
 
-_LENGTH = b"content-length: "
+_VARYING = {
+    spelling: name
+    for name in ("authorization", "mcp-name", "mcp-method", "mcp-session-id", "content-length")
+    for spelling in {name.encode(), name.title().encode(), name.capitalize().encode()}
+}
+"""Fields whose value is often a new one, by how their names are mostly spelt. None but the length frames a message."""
 
 
 class _Lines(dict[bytes, tuple[str, str]]):
-    """Field lines by their bytes. A length is a new line each time and needs no memory."""
+    """Field lines by their bytes. What varies from request to request is read anew and needs no memory: a plain name,
+    a colon, one space and visible ASCII between, which no two parsers can read differently."""
 
     __slots__ = ()
 
     def __missing__(self, line: bytes) -> tuple[str, str]:
-        digits = line[16:]
-        if len(digits) < 10 and digits.isdigit() and line[:16].lower() == _LENGTH:
-            return "content-length", digits.decode("ascii")
-        raise KeyError
+        name, _, value = line.partition(b": ")
+        known = _VARYING.get(name)
+        if known is None or not value.isascii():
+            raise KeyError
+        text = value.decode("ascii")
+        if not text.isprintable() or text[:1] in ("", " ") or text[-1] == " ":
+            raise KeyError
+        if known == "content-length" and not (len(text) < 10 and text.isdigit()):
+            raise KeyError
+        return known, text
 
 
 class HeadMemory:
@@ -75,7 +87,7 @@ class HeadMemory:
         for line in lines[1:-2]:
             name, _, value = line.partition(b":")
             pair = name.lower().decode("ascii"), value.strip(b" \t").decode("latin-1")
-            if head.headers.get(pair[0]) == pair[1] and line not in self._fields:
+            if name not in _VARYING and head.headers.get(pair[0]) == pair[1] and line not in self._fields:
                 self._admit(line)
                 self._fields[line] = pair
         self._admit(lines[0])

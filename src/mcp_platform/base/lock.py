@@ -14,7 +14,7 @@ from mcp_platform.base.errors import Fault, define
 DATA_FOLDER_IN_USE = define(
     "data_folder_in_use",
     http=409,
-    jsonrpc=-31503,
+    jsonrpc=-31574,
     text="A platform is running on this data folder; stop it, or use another folder.",
     whose="caller",
 )

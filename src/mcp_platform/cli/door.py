@@ -29,14 +29,14 @@ STEP_S = 0.1
 CONTROL_SILENT = define(
     "control_silent",
     http=504,
-    jsonrpc=-31504,
+    jsonrpc=-31576,
     text="The platform runs but does not answer on its local socket; see its log, or `mcp-platform doctor`.",
     whose="platform",
 )
 CONTROL_GARBAGE = define(
     "control_garbage",
     http=502,
-    jsonrpc=-31502,
+    jsonrpc=-31577,
     text="The platform's answer on its local socket was cut or is not one; is its version the same as this command's?",
     whose="platform",
 )

@@ -18,7 +18,7 @@ from mcp_platform.net.upstream_errors import UPSTREAM_DOWN
 ADDRESS_REFUSED = define(
     "upstream_address_refused",
     http=502,
-    jsonrpc=-31510,
+    jsonrpc=-31512,
     text="The address of this MCP server is one that the platform never connects to; use another.",
     whose="caller",
 )

@@ -12,42 +12,42 @@ HTTP_MALFORMED = define(
 HTTP_TARGET = define(
     "http_target_invalid",
     http=400,
-    jsonrpc=-31401,
+    jsonrpc=-31601,
     text="The request target must be an absolute path without dot segments, encoded slashes or control characters.",
     whose="caller",
 )
 HTTP_HOST = define(
     "http_host_invalid",
     http=400,
-    jsonrpc=-31402,
+    jsonrpc=-31602,
     text="Exactly one Host header with a host name or address is required.",
     whose="caller",
 )
 HTTP_DUPLICATE = define(
     "http_header_duplicate",
     http=400,
-    jsonrpc=-31403,
+    jsonrpc=-31603,
     text="A header that may stand once stands twice; send it once.",
     whose="caller",
 )
 HTTP_FRAMING = define(
     "http_framing_refused",
     http=400,
-    jsonrpc=-31404,
+    jsonrpc=-31604,
     text="The length of the body is ambiguous; send one Content-Length, or only `Transfer-Encoding: chunked`.",
     whose="caller",
 )
 HTTP_CHUNK = define(
     "http_chunk_invalid",
     http=400,
-    jsonrpc=-31405,
+    jsonrpc=-31605,
     text="The chunked body is not well-formed, or has chunk extensions or trailers, which are not taken.",
     whose="caller",
 )
 HTTP_METHOD = define(
     "http_method_refused",
     http=405,
-    jsonrpc=-31406,
+    jsonrpc=-31606,
     text="This HTTP method is not served.",
     whose="caller",
 )
@@ -82,28 +82,28 @@ HTTP_EXPECTATION = define(
 HTTP_HEADERS_TOO_LARGE = define(
     "http_headers_too_large",
     http=431,
-    jsonrpc=-31431,
+    jsonrpc=-31631,
     text="The request has more header lines or header bytes than are taken here; send fewer.",
     whose="caller",
 )
 HTTP_ADDRESS_BUSY = define(
     "http_address_connections",
     http=429,
-    jsonrpc=-31429,
+    jsonrpc=-31629,
     text="Too many connections from this address are open; close some or reuse them.",
     whose="caller",
 )
 HTTP_BUSY = define(
     "http_connections",
     http=503,
-    jsonrpc=-31430,
+    jsonrpc=-31630,
     text="Too many connections or unfinished requests are open here; try again shortly.",
     whose="platform",
 )
 HTTP_VERSION = define(
     "http_version_refused",
     http=505,
-    jsonrpc=-31450,
+    jsonrpc=-31650,
     text="Only HTTP/1.1 and HTTP/1.0 are spoken here.",
     whose="caller",
 )

@@ -22,7 +22,7 @@ T = TypeVar("T")
 LINK_CLOSED = define(
     "link_closed",
     http=503,
-    jsonrpc=-31503,
+    jsonrpc=-31575,
     text="A part of the platform is restarting; try again shortly.",
     whose="platform",
 )

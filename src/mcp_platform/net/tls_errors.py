@@ -5,7 +5,7 @@ from mcp_platform.base.errors import define
 TLS_PAIR_UNUSABLE = define(
     "tls_pair_unusable",
     http=500,
-    jsonrpc=-31503,
+    jsonrpc=-31426,
     text="A TLS certificate or its key cannot be used; see the settings tls_certificate and tls_key.",
     whose="caller",
 )

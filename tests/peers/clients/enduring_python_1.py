@@ -1,0 +1,31 @@
+"""The official Python client 1.x with one long session: URL and key as arguments, orders on stdin (see enduring.py)."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from enduring import Call, endure
+from mcp import ClientSession
+from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+
+
+@asynccontextmanager
+async def session() -> AsyncIterator[Call]:
+    url, key = sys.argv[1:]
+    async with (
+        create_mcp_http_client(headers={"Authorization": f"Bearer {key}"}) as http,
+        streamable_http_client(url, http_client=http) as (reading, writing, _),
+        ClientSession(reading, writing) as opened,
+    ):
+        await opened.initialize()
+
+        async def call(tool: str, arguments: dict[str, Any]) -> str:
+            result = await opened.call_tool(tool, arguments)
+            return "".join(part.text for part in result.content if part.type == "text")
+
+        yield call
+
+
+asyncio.run(endure(session))

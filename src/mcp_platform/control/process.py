@@ -117,18 +117,27 @@ async def _start(inherited: Inherited) -> _Control:
     await publish_at_start(executor, publisher)
     await start_setup_link(executor)
     feed = FeedServer(publisher, settings.snapshot.heartbeat_s)
-    executor.observe = lambda: {"workers": feed.status(), **copies.status()}
     port = inherited.console[0].getsockname()[1] if inherited.console else settings.console.port
     spoken = scheme(settings.console)
     hosts = HostRule.of(settings.console.public_url, settings.console.host, port, scheme=spoken)
     origins = own_origins(settings.console.public_url, settings.console.host, port, spoken)
     rest = RestDoor(executor, ring.data_key, lambda: importlib.import_module(_API).build(executor, ring.data_key))
+    executor.observe = lambda: {"rest": rest.status(), "workers": feed.status(), **copies.status()}
     app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0, origins, rest)
+    app.refused = record.refused
     secure = is_secure(settings.console.public_url, settings.console.tls_certificate)
     always, pages = for_api(secure=secure) + VARY, for_pages(secure=secure) + VARY
     tls = certificate_of(settings, "console")
     console = HttpServer(
-        app, settings.http, gate=None, always=always, pages=pages, name="console", tls=tls, refusal_type=MEDIA_TYPE
+        app,
+        settings.http,
+        gate=None,
+        always=always,
+        pages=pages,
+        name="console",
+        tls=tls,
+        refusal_type=MEDIA_TYPE,
+        refused=record.refused,
     )
     servers = [
         await feed.serve(feed_sock),

@@ -13,6 +13,8 @@ from mcp_platform.cli.session import Session
 from mcp_platform.net import tls
 
 RESTARTS_WORTH_A_WORD = 1
+TRIES_WORTH_A_WORD = 20
+"""Requests without a good token: fewer are somebody's typing."""
 PATIENCE_S = 5.0
 """Seconds for an answer from this machine."""
 
@@ -32,7 +34,23 @@ def examine(patient: Patient, session: Session) -> Iterator[Finding]:
     yield from _workers(patient, status)
     yield from _surfaces(patient)
     if "fault" not in status:
+        yield from _rest(status)
         yield _audit(session)
+
+
+def _rest(status: dict[str, Any]) -> Iterator[Finding]:
+    """The REST API starts after control, and control serves on without it."""
+    rest = status.get("rest")
+    if not isinstance(rest, dict):
+        return
+    if not rest.get("ready"):
+        says = "the REST API has not started; it takes some seconds"
+        yield warning("rest", says, "Run doctor again; if it stays so, look for rest_failed_to_start in serve's log.")
+    elif rest.get("failed_tries", 0) >= TRIES_WORTH_A_WORD:
+        says = f"{rest['failed_tries']} requests came to the REST API without a good admin token since control started"
+        yield warning("rest", says, "The audit log has their addresses (tokens:token:refuse).")
+    else:
+        yield ok("rest", "the REST API is ready")
 
 
 def _audit(session: Session) -> Finding:

@@ -60,6 +60,10 @@ class RestDoor:
         if self._lifespan is not None:
             await self._lifespan.end()
 
+    def status(self) -> dict[str, object]:
+        """For `doctor`."""
+        return {"ready": self._app.done(), "failed_tries": self.tries.total}
+
     def early(self, headers: dict[str, str], address: str) -> Fault | None:
         """Judge a request at the end of its headers."""
         return self._bearers.early(headers, address)

@@ -124,6 +124,23 @@ async def _start(inherited: Inherited) -> _Control:
     rest = RestDoor(executor, ring.data_key, lambda: importlib.import_module(_API).build(executor, ring.data_key))
     executor.observe = lambda: {"rest": rest.status(), "workers": feed.status(), **copies.status()}
     app = ConsoleApp(hosts, setup_judge(executor, ring), lambda: publisher.revision > 0, origins, rest)
+    console = _console(inherited, app, record)
+    servers = [
+        await feed.serve(feed_sock),
+        await broker.serve(broker_sock),
+        await CliDoor(executor).serve(door_sock),
+    ]
+    rotation = Rotation(executor, settings.upstreams.connect_timeout_s)
+    broker.renew = rotation.asked
+    beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
+    rotating = asyncio.get_running_loop().create_task(rotation.run(), name="rotation")
+    rest.open()
+    return _Control(store, executor, record, copies, host, servers, console, rest, beating, rotating)
+
+
+def _console(inherited: Inherited, app: ConsoleApp, record: ControlRecord) -> HttpServer:
+    """The people's listener, open."""
+    settings = inherited.settings
     app.refused = record.refused
     secure = is_secure(settings.console.public_url, settings.console.tls_certificate)
     always, pages = for_api(secure=secure) + VARY, for_pages(secure=secure) + VARY
@@ -139,19 +156,9 @@ async def _start(inherited: Inherited) -> _Control:
         refusal_type=MEDIA_TYPE,
         refused=record.refused,
     )
-    servers = [
-        await feed.serve(feed_sock),
-        await broker.serve(broker_sock),
-        await CliDoor(executor).serve(door_sock),
-    ]
     for sock in inherited.console:
         console.listen(sock)
-    rotation = Rotation(executor, settings.upstreams.connect_timeout_s)
-    broker.renew = rotation.asked
-    beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
-    rotating = asyncio.get_running_loop().create_task(rotation.run(), name="rotation")
-    rest.open()
-    return _Control(store, executor, record, copies, host, servers, console, rest, beating, rotating)
+    return console
 
 
 async def _stop(control: _Control, drain_s: float) -> None:

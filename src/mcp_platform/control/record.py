@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -28,14 +29,19 @@ from mcp_platform.journal import place
 from mcp_platform.journal.checkpoint import Checkpoints
 from mcp_platform.journal.options import OUTCOME_BYTES
 from mcp_platform.journal.position import Position
-from mcp_platform.journal.record import Checkpoint, Control
+from mcp_platform.journal.record import Checkpoint, Control, Refusal
 from mcp_platform.journal.recover import Recovery
+from mcp_platform.journal.refusals import RefusalTable
 from mcp_platform.journal.retention import Keep, Retention
 from mcp_platform.journal.start import options_of
 from mcp_platform.journal.writer import JournalWriter
 from mcp_platform.store.tag import Tag
 
 _log = Log("control.record")
+AUDITED_AT_THE_DOOR = frozenset(
+    {"admin_token_expired", "admin_token_flood", "admin_token_invalid", "admin_token_missing"}
+)
+"""Refusals that control/rest/tries.py audits by itself."""
 RECORD_BYTES = 16 * 1024
 """Bytes reckoned for one record of control: its parameters have a ceiling of 8192 characters."""
 HAND_OVER_S = 0.05
@@ -61,6 +67,7 @@ class ControlRecord:
         self._checkpoints: Checkpoints | None = None
         self._signer: JournalWriter | None = None
         self._lock = -1
+        self._refusals = RefusalTable(self._writer)
         self.on_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None
         """Told of each checkpoint that is on the disk."""
         self.retention = Retention(
@@ -87,6 +94,13 @@ class ControlRecord:
             self._append("start", Event(SYSTEM.id, Tag.PLATFORM_CONTROL_START, "ok"))
             self._append("configuration", Event(SYSTEM.id, Tag.PLATFORM_CONTROL_START, "ok", params=params))
         self._tending = asyncio.get_running_loop().create_task(self._tend(), name="journal")
+
+    def refused(self, fault: Fault, address: str) -> None:
+        """Record what the console's listener refused. Never raises, never waits."""
+        code = fault.kind.code
+        if code not in AUDITED_AT_THE_DOOR:
+            refusal = Refusal(address=address, method="console", decision="deny", rule=code, error=code)
+            self._refusals.note(refusal, time.time_ns())
 
     async def control(self, kind: str, event: Event, *, trace: str, revision: int = 0) -> None:
         """Record something, and return when it is on the disk. Raises Fault: then it does not happen."""
@@ -128,6 +142,7 @@ class ControlRecord:
             await self._try("checkpoint", checkpoints.make())
             if now >= tend_at:
                 await self._try("retention", self.retention.run())
+                self._refusals.sum_up()
                 tend_at = now + TEND_S
             await asyncio.sleep(max(0.0, now + settings.checkpoint_s - clock.monotonic()))
 
@@ -155,6 +170,7 @@ class ControlRecord:
             self._tending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._tending
+        self._refusals.sum_up()
         with contextlib.suppress(Fault):
             self._append("stop", Event(SYSTEM.id, Tag.PLATFORM_CONTROL_STOP, "ok"))
         await self._writer.close()

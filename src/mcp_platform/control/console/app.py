@@ -60,6 +60,8 @@ class ConsoleApp:
         self._judge_setup = judge_setup
         self._ready = ready
         self._rest = rest
+        self.refused: Callable[[Fault, str], None] = lambda fault, address: None
+        """Told of every refusal that is the console's own; the server tells of the others."""
 
     def early(self, method: str, path: str, headers: dict[str, str], address: str) -> Fault | None:
         if not self._hosts.accepts(headers.get("host", "")):
@@ -99,6 +101,7 @@ class ConsoleApp:
             _show(exchange, 200, pages.RUNNING)
             return
         _log.warning("setup_link_refused", code=wrong.code, address=exchange.address)
+        self.refused(Fault(wrong), exchange.address)
         page = pages.LINK_EXPIRED if wrong is SETUP_LINK_EXPIRED else pages.LINK_WRONG
         _show(exchange, wrong.http, page)
 

@@ -6,6 +6,7 @@ import stat
 
 from mcp_platform.base import log
 from mcp_platform.base.config import Settings
+from mcp_platform.base.config.addresses import is_loopback
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.folder import DataFolder, make_private
 from mcp_platform.store import revisions
@@ -34,6 +35,13 @@ def check_schema(revision: str) -> None:
     """Refuse a folder that a newer version has written."""
     if revision and revision not in revisions.known():
         raise Fault(SCHEMA_NEWER, data={"schema": revision})
+
+
+def tell_what_is_clear(settings: Settings) -> None:
+    """Whoever let keys travel in the clear is reminded of it at each start."""
+    for name, surface in (("gateway", settings.gateway), ("console", settings.console)):
+        if surface.tls_certificate is None and not is_loopback(surface.host):
+            _log.warning("listens_in_the_clear", surface=name, host=surface.host, because="tls.terminated_by_proxy")
 
 
 def raise_descriptor_limit(settings: Settings) -> None:

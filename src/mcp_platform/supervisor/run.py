@@ -85,6 +85,7 @@ def _serve(
     kept.restore()
     world.gateway = sockets.listen_tcp("gateway", settings.gateway.host, settings.gateway.port)
     world.console = sockets.listen_tcp("console", settings.console.host, settings.console.port)
+    preflight.tell_what_is_clear(settings)
     sockets.listen_unix(world, workers)
     ports = sockets.ports_of(world)
     status.write_ports(data, ports)

@@ -5,6 +5,7 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import json
 import pkgutil
@@ -333,6 +334,16 @@ def openapi_json() -> str:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def audited_page() -> str:
+    spec = importlib.util.spec_from_file_location("audited", Path(__file__).with_name("audited.py"))
+    assert spec is not None, "it stands beside this file"
+    assert spec.loader is not None, "a file has a loader"
+    audited = importlib.util.module_from_spec(spec)
+    import_all()
+    spec.loader.exec_module(audited)
+    return page(audited.lines(table))
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
@@ -354,6 +365,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "openapi.json": openapi_json,
     "record-format.md": record_format_page,
     "findings.md": findings_page,
+    "audited.md": audited_page,
 }
 
 

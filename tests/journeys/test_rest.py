@@ -42,6 +42,14 @@ def test_a_key_that_is_made_and_revoked_over_rest_is_good_and_then_refused(platf
         assert time.monotonic() - answered < 1.0, "a revocation reaches every worker within a second"
     assert ask(platform, "GET", "/keys", platform.api_key)[1]["code"] == "admin_token_invalid"
     assert platform.rpc("tools/list", key=token).status == 401, "an admin token is no key for agents"
+
+    def recorded() -> list[dict[str, Any]]:
+        _, page, _ = ask(platform, "GET", f"/audit/records?query=tag:keys:key:revoke%20target:{made['id']}", token)
+        return [row for row in page["items"] if row["outcome"] == "ok"]
+
+    platform.wait_for(lambda: bool(recorded()), "the record of the change")
+    (row,) = recorded()
+    assert (row["actor"], row["agent"], row["address"]) == (f"token:{token[5:17]}", "ci", "127.0.0.1")
     platform.cli("token", "revoke", token[5:17])
     assert ask(platform, "GET", "/keys", token)[1]["code"] == "admin_token_invalid"
     found = {finding["check"]: finding for finding in platform.cli("doctor")["findings"]}

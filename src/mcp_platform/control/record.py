@@ -112,6 +112,8 @@ class ControlRecord:
             trace=trace,
             event=kind,
             actor=event.actor,
+            agent=event.agent or "",
+            address=event.address or "",
             tag=event.tag,
             target=event.target or "",
             outcome=event.outcome,

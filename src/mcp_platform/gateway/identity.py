@@ -7,6 +7,7 @@ import msgspec
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.apikeys import check as apikeys
 from mcp_platform.features.apikeys.errors import CREDENTIAL_MISSING, KEY_INVALID
+from mcp_platform.features.apikeys.model import KeyRow
 from mcp_platform.features.identity.model import PrincipalRow
 from mcp_platform.features.jwt.check import MAX_TOKEN_CHARACTERS
 from mcp_platform.features.jwt.errors import TOKEN_INVALID
@@ -16,6 +17,8 @@ from mcp_platform.gateway.tokens import Bearer, Tokens, Verified
 from mcp_platform.snapshot.model import Snapshot
 
 _SCHEME = "bearer "
+MAX_KNOWN_KEYS = 20_000
+"""Keys whose holder one worker remembers, about 0.3 KiB each; one more, and all are worked out again."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -41,6 +44,8 @@ class Authenticator:
         self._mac_key = mac_key
         self._tokens = Tokens(snapshot, mac_key, resource, verified)
         self._allowed: dict[tuple[tuple[str, ...], tuple[str, ...] | None], Allowed] = {}
+        self._of_keys: dict[str, tuple[KeyRow, Identity]] = {}
+        """Whose each key is, by its id. The key itself is checked with each request."""
 
     def identify(self, headers: dict[str, str], now: float, guard: Callable[[], None]) -> Identity:
         """Raises Fault(credential_missing, key_invalid, key_expired, token_invalid). `guard` is asked before anything
@@ -48,18 +53,25 @@ class Authenticator:
         text = bearer(headers)
         if not text.startswith(apikeys.PREFIX):
             return self._of_token(self._tokens.bearer_of(text, now, guard))
-        row = self._snapshot.key(text[5:17])
+        known = self._of_keys.get(text[5:17])
+        row = known[0] if known is not None else self._snapshot.key(text[5:17])
         sent = apikeys.mac(self._mac_key, text)
         if row is None:
             raise Fault(KEY_INVALID)
         wrong = apikeys.verify(row, sent, now)
         if wrong is not None:
             raise Fault(wrong)
+        if known is not None:
+            return known[1]
         principal = self._snapshot.principal(row.principal)
         if principal is None or principal.disabled:
             raise Fault(KEY_INVALID)
         allowed = self._allowed_of(principal.roles, row.scopes)
-        return Identity(principal, row.agent, row.id, allowed, None, row.not_after)
+        identity = Identity(principal, row.agent, row.id, allowed, None, row.not_after)
+        if len(self._of_keys) >= MAX_KNOWN_KEYS:
+            self._of_keys.clear()
+        self._of_keys[row.id] = (row, identity)
+        return identity
 
     def still(self, identity: Identity, now: float) -> Identity | None:
         """The same caller under this snapshot, or None where the credential is no longer good."""

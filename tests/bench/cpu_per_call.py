@@ -97,6 +97,7 @@ def main() -> None:
         behind = stack.enter_context(stub())
         platform = stack.enter_context(running_platform(folder, workers=1))
         platform.cli("server", "add", "stub", f"http://127.0.0.1:{behind}/mcp")
+        platform.cli("limit", "set", "each-principal", "--rate", "1000000/s")
         candidates = {"gateway": (platform.ports["gateway"], platform.api_key, workers_of(platform))}
         if shutil.which("nginx"):
             port, pids = stack.enter_context(nginx(folder, behind))

@@ -2,22 +2,24 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.candidate import Candidate
 from tests.bench.machine import MEASURED, pin, tree
-from tests.journeys.platform import Platform, running_platform
+from tests.journeys.platform import COMMAND, Platform, running_platform
 
 
 @contextmanager
-def gateway(folder: Path, behind: int, durability: str, keys: int, workers: int = 1) -> Iterator[Candidate]:
+def gateway(
+    folder: Path, behind: int, durability: str, keys: int, workers: int = 1, command: Sequence[str] = COMMAND
+) -> Iterator[Candidate]:
     """A platform over the server at port `behind`, called by `keys` principals under a limit that is counted for each
     and never reached."""
     folder.mkdir(parents=True, exist_ok=True)
     config = f'[journal]\ndurability = "{durability}"\n'
-    with running_platform(folder, workers=workers, config=config) as platform:
+    with running_platform(folder, command=command, workers=workers, config=config) as platform:
         platform.cli("server", "add", "stub", f"http://127.0.0.1:{behind}/mcp")
         platform.cli("limit", "set", "each", "--rate", "1000000/s", "--burst", "1000000")
         credentials = [platform.api_key, *made_keys(platform, keys - 1)]

@@ -62,22 +62,22 @@ class Limits:
         self._rules = snapshot.limits
         self._of_callers = any(rule.subject != "address" for rule in self._rules)
         self._of_tools = any(rule.tool is not None for rule in self._rules)
-        self._plans: dict[tuple[str, str, str | None, str | None], _Plan] = {}
+        self._plans: dict[tuple[str, str | None, str | None], _Plan] = {}
         self._by_rules: dict[tuple[str, tuple[str, ...]], _Plan] = {}
         self._anonymous: dict[tuple[bytes, str], tuple[Bucket, ...]] = {}
 
     def admit(self, exchange: Exchange, caller: Identity, message: Message | None) -> None:
-        """Count a request of `caller`; leaves on the exchange what the answer says of it. Raises Fault(rate_limited),
-        and then nothing was counted."""
+        """Count a request of `caller` for /mcp; leaves on the exchange what the answer says of it. Raises
+        Fault(rate_limited), and then nothing was counted."""
         if not self._of_callers:
             return
-        plan = self._plan(caller, endpoint_of(exchange.path), message)
+        plan = self._plan(caller, message)
         if not plan.buckets:
             return
         taken = self._meter.take(plan.buckets)
         if plan.shadows:
             self._tell_shadows(taken)
-        if plan.policy:
+        if plan.policy and (taken.refused_by is not None or _half_used(taken)):
             exchange.also += _headers(plan.policy, taken)
         if taken.refused_by is not None:
             rule = taken.refused_by.rule
@@ -106,14 +106,14 @@ class Limits:
         self._refused[rule, False] += 1
         return Fault(ADDRESS_LIMITED, data={"limit": rule}, retry_after_s=wait / _SECOND)
 
-    def _plan(self, caller: Identity, endpoint: str, message: Message | None) -> _Plan:
+    def _plan(self, caller: Identity, message: Message | None) -> _Plan:
         method = message.method if message is not None and message.method in METHODS else None
         tool = self._tool(caller, message) if self._of_tools and method == "tools/call" else None
-        kind = (caller.principal.id, endpoint, method, tool.exposed if tool is not None else None)
+        kind = (caller.principal.id, method, tool.exposed if tool is not None else None)
         plan = self._plans.get(kind)
         if plan is None:
             place = (tool.server, tool.name) if tool is not None else None
-            rules = rules_for(self._rules, caller.principal.id, endpoint, method, place)
+            rules = rules_for(self._rules, caller.principal.id, "/mcp", method, place)
             plan = self._plan_of(caller.principal.id, rules)
             _remember(self._plans, kind, plan)
         return plan
@@ -155,6 +155,16 @@ class Limits:
         for bucket, tat in zip(taken.buckets, taken.tats, strict=True):
             if bucket.shadow and not tat:
                 self._refused[bucket.rule, True] += 1
+
+
+def _half_used(taken: Taken) -> bool:
+    """Whether there is something to tell: the lines cost as much as the counting, and who is far from a limit needs
+    none."""
+    now = taken.now
+    for bucket, tat in zip(taken.buckets, taken.tats, strict=True):
+        if bucket.shown and tat - now >= bucket.half:
+            return True
+    return False
 
 
 def _headers(policy: bytes, taken: Taken) -> bytes:

@@ -91,7 +91,9 @@ def _refusals() -> list[tuple[str, str]]:
     return [
         (
             f"`{code}`",
-            "`Refusal`, or `Outcome` of a call that was sent" if code in data_plane else "`Control`, `refused` or `failed`",
+            "`Refusal`, or `Outcome` of a call that was sent"
+            if code in data_plane
+            else "`Control`, `refused` or `failed`",
         )
         for code in sorted(catalogue())
     ]

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from mcp_platform.features.audit.model import Ended, Row
+from mcp_platform.features.audit.model import OPEN, Ended, Row
 from mcp_platform.journal import record as records
 from mcp_platform.journal.record import AnyRecord, Unknown
 
@@ -63,6 +63,7 @@ def _call(record: records.Intent, segment: bytes, index: int) -> Row:
         tool=record.tool,
         decision=record.decision,
         rule=record.rule,
+        outcome=OPEN,
         definition=record.definition,
         arguments=record.arguments.policy if record.arguments is not None else "",
         revision=record.revision,

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.control.ingest import Ingestion
+from mcp_platform.control.ingest_row import row_of
 from mcp_platform.features.audit import index
 from mcp_platform.features.audit.errors import QUERY_INVALID
 from mcp_platform.features.audit.model import Row
 from mcp_platform.features.audit.query import NS, Query, Term, matches, moment, parse
 from mcp_platform.features.audit.search import Span, page
+from mcp_platform.journal.record import Intent
 from tests.control.journals import NOW, calls, control_records, write_segment
 
 AT = 1_800_000_000.0
@@ -46,6 +48,11 @@ CALL = Row(
         ("outcome:refused,error", [Term("outcome", ("refused", "error"))]),
         ('agent:"bot 7"', [Term("agent", ("bot 7",))]),
         ('agent:""x', None),
+        ("agent:-ci,bot", [Term("agent", ("ci", "bot"), negated=True)]),
+        ("-agent:ci", [Term("agent", ("ci",), negated=True)]),
+        ('agent:"-ci"', [Term("agent", ("-ci",))]),
+        ("-agent:-ci", [Term("agent", ("-ci",), negated=True)]),
+        ("tool:-github/*", [Term("server", ("github",), negated=True)]),
         ("action:keys:key:create", [Term("tag", ("keys:key:create",))]),
         ("ip:::1", [Term("address", ("::1",))]),
         ("  key:a\tkey:b\n", [Term("credential", ("a",)), Term("credential", ("b",))]),
@@ -135,7 +142,7 @@ def test_a_row_is_judged(text: str, expected: bool) -> None:
 
 
 def test_a_call_without_an_outcome_is_open() -> None:
-    assert matches(parse("outcome:open", AT), Row(time=1, kind="call"))
+    assert matches(parse("outcome:open", AT), row_of(Intent(time=1), b"", 1))
     assert not matches(parse("outcome:open", AT), Row(time=1, kind="segment"))
 
 
@@ -167,7 +174,9 @@ QUERIES = [
     "outcome:open",
     "outcome:open,error",
     "-outcome:ok",
-    "-outcome:open",
+    "outcome:-open",
+    "outcome:open",
+    "outcome:open actor:prn_00000000000000000042",
     "error:forbidden",
     "-error:*",
     "kind:control outcome:refused",

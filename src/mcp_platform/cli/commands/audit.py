@@ -28,7 +28,7 @@ OUTPUT_UNWRITABLE = define(
 )
 QUERY_HELP = """
 
-    QUERY is any of: field:value (several values with commas, `*` for any characters), -field:value to leave out,
+    QUERY is any of: field:value (several values with commas, `*` for any characters), field:-value to leave out,
     since: and until: (24h, 7d, 2026-11-22, 2026-11-22T10:00), and words, which are looked for in names. All of it
     must hold. Fields: actor, agent, key, session, address, method, server, tool (also as server/tool), decision,
     rule, outcome, error, trace, kind, tag, target, tenant, definition, arguments, result, revision. Arguments and
@@ -77,7 +77,7 @@ def _quoted(part: str) -> str:
     examples=[
         "mcp-platform audit search actor:ana since:24h",
         "mcp-platform audit search 'tool:github/*' outcome:refused,error --limit 200",
-        "mcp-platform audit search kind:control -actor:system:control --json",
+        "mcp-platform audit search kind:control actor:-system:control --json",
     ],
 )
 @click.option("--limit", type=click.IntRange(1, 2000), default=50, show_default=True, help="Rows at most.")

@@ -85,12 +85,6 @@ ROWS = Table(
 for _name in (*INDEXED, "trace"):
     # Without nulls: a row is only in the indexes of what it has.
     Index(f"record_rows_{_name}", ROWS.c[_name], sqlite_where=ROWS.c[_name].is_not(None))
-Index(
-    "record_rows_open",
-    ROWS.c.decision,
-    sqlite_where=ROWS.c.outcome.is_(None) & ROWS.c.decision.is_not(None),
-)
-
 WAITING = Table(
     "record_waiting",
     METADATA,

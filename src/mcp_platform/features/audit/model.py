@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+OPEN: Final = "open"
+"""The outcome of a call that has none yet."""
 MAX_NAME_CHARACTERS: Final = 256
 """Characters of one name that are searchable; the journal has the whole of it."""
 
@@ -38,7 +40,7 @@ class Row(msgspec.Struct, gc=False, kw_only=True):
     decision: str = ""
     rule: str = ""
     outcome: str = ""
-    """Empty while a call has none yet; `open` in searches."""
+    """`open` while a call has none yet."""
     error: str = ""
     tag: str = ""
     target: str = ""

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from mcp_platform.features.audit.model import Row
-from mcp_platform.features.audit.query import NS, OPEN
+from mcp_platform.features.audit.query import NS
 
 COLUMNS: Final = (
     "time",
@@ -61,7 +61,7 @@ def presented(row: Row, names: dict[str, str]) -> dict[str, object]:
         "tool": row.tool,
         "decision": row.decision,
         "rule": row.rule,
-        "outcome": row.outcome or (OPEN if row.kind == "call" else ""),
+        "outcome": row.outcome,
         "error": row.error,
         "latency_us": row.latency_us,
         "request_bytes": row.request_bytes,

@@ -1,6 +1,7 @@
 """The query language of `audit search`, `export` and `tail`: parsed into a value, and judged against one row. Pure.
 
-actor:ana tool:github/* outcome:refused,error since:24h -agent:ci "two words"
+Example: `actor:ana tool:github/* outcome:refused,error since:24h agent:-ci "two words"`. `-agent:ci` means the same as
+`agent:-ci`, which no command line takes for an option.
 """
 
 import re
@@ -16,8 +17,6 @@ from mcp_platform.features.audit.model import IN_FULL_TEXT, Row
 MAX_CHARACTERS: Final = 2000
 MAX_TERMS: Final = 32
 MAX_VALUES: Final = 32
-OPEN: Final = "open"
-"""The outcome of a call that has none yet."""
 FIELDS: Final = {
     "actor": "principal",
     "address": "address",
@@ -83,7 +82,7 @@ def parse(text: str, now: float) -> Query:
             raise Fault(QUERY_INVALID, f"The query has more than {MAX_TERMS} parts.")
         if not name:
             if minus:
-                raise Fault(QUERY_INVALID, "`-` excludes a field's value, as in -agent:ci; a word cannot be excluded.")
+                raise Fault(QUERY_INVALID, "`-` excludes a field's value, as in agent:-ci; a word cannot be excluded.")
             words.append(value.casefold())
         elif name in ("since", "until"):
             times[name] = moment(value, now)
@@ -103,7 +102,10 @@ def _parts(text: str) -> list[tuple[str, str, str]]:
         if not name and not quoted and (":" in value or value.startswith("-")):
             break
         at = match.end()
-        found.append((match[1], name, value))
+        minus = match[1]
+        if name and not quoted and not minus and value.startswith("-"):
+            minus, value = "-", value[1:]
+        found.append((minus, name, value))
     if text[at:].strip():
         raise Fault(
             QUERY_INVALID,
@@ -162,8 +164,6 @@ def matches(query: Query, row: Row) -> bool:
 
 def _holds(term: Term, row: Row) -> bool:
     has = str(getattr(row, term.field))
-    if term.field == "outcome" and row.kind == "call" and not has:
-        has = OPEN
     # What is empty is like nothing, so `error:*` asks for whatever has an error and `-error:*` for what has none.
     return (has != "" and any(like(value, has) for value in term.values)) is not term.negated
 

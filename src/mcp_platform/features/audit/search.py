@@ -18,7 +18,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.features.audit.errors import RECORD_UNAVAILABLE, SEARCH_TOO_WIDE
 from mcp_platform.features.audit.index import NAMES, ROWS, SEGMENTS, trace_key, trace_of
 from mcp_platform.features.audit.model import IN_FULL_TEXT, INDEXED, NAMED, Row
-from mcp_platform.features.audit.query import OPEN, Query, Term, like
+from mcp_platform.features.audit.query import Query, Term, like
 
 PATIENCE_S: Final = 10.0
 """Seconds a search may take. By an indexed field it takes milliseconds."""
@@ -27,8 +27,6 @@ SAMPLE: Final = 5000
 MAX_RUNS: Final = 5000
 """Names that a condition may stand for and still be merged; with more, rows are looked through by time."""
 CHUNK: Final = 500
-IS_OPEN: Final = and_(ROWS.c.outcome.is_(None), ROWS.c.decision.is_not(None))
-"""A call without an outcome: of all that has none, only calls were decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +75,8 @@ def _among(name: str, values: list[object], *, negated: bool) -> ColumnElement[b
     column = ROWS.c[name]
     # `+ 0` keeps the database from going by this index: the leading one is in the order that is wanted.
     judged = column if name == "trace" else column + 0
-    some = [value for value in values if value is not None]
-    here = or_(literal(False), *(judged.in_(some[at : at + CHUNK]) for at in range(0, len(some), CHUNK)))
-    if negated:
-        without = or_(column.is_(None), not_(here))
-        return and_(without, not_(IS_OPEN)) if None in values else without
-    return or_(here, IS_OPEN) if None in values else here
+    here = or_(literal(False), *(judged.in_(values[at : at + CHUNK]) for at in range(0, len(values), CHUNK)))
+    return or_(column.is_(None), not_(here)) if negated else here
 
 
 def page(engine: Engine, query: Query, span: Span, limit: int, actors: dict[str, tuple[str, ...]]) -> list[Row]:
@@ -126,10 +120,7 @@ def _condition(connection: Connection, term: Term, actors: dict[str, tuple[str, 
     values = term.values
     if name == "principal":
         values = (*values, *(each for value in values for each in actors.get(value, ())))
-    pairs: list[tuple[str, object]] = [(name, number) for number in _numbers(connection, name, values)]
-    if name == "outcome" and OPEN in values:
-        pairs.append((name, None))
-    return _Condition(tuple(pairs), term.negated)
+    return _Condition(tuple((name, number) for number in _numbers(connection, name, values)), term.negated)
 
 
 def _numbers(connection: Connection, name: str, values: tuple[str, ...]) -> list[int]:
@@ -192,9 +183,6 @@ def _ids(connection: Connection, conditions: list[_Condition], span: Span, limit
 
 def _having(name: str, value: object) -> Select[int]:
     """Ids of the rows with this value, by its index."""
-    if value is None:
-        # Left to itself SQLite looks at every row rather than at the few that this index holds.
-        return select(ROWS.c.id).where(IS_OPEN).with_hint(ROWS, "INDEXED BY record_rows_open", "sqlite")
     return select(ROWS.c.id).where(ROWS.c[name] == value)
 
 

@@ -156,6 +156,9 @@ GOOD = Authority().issue()
     [
         Trust(authority="no PEM"),
         Trust(authority=""),
+        Trust(authority="\u0430"),
+        Trust(authority="\x00"),
+        Trust(certificate="\x00", key="\U0001f511"),
         Trust(authority="x" * (1 << 19)),
         Trust(pins=("sha256//short",)),
         Trust(pins=("md5//" + "A" * 43 + "=",)),

@@ -67,8 +67,9 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=
 
 def check_trust(trust: Trust) -> None:
     """Raises Fault(upstream_trust_invalid) where a connection could never be made with it."""
-    if any(len(text or "") > MAX_PEM_CHARACTERS for text in (trust.authority, trust.certificate, trust.key)):
-        raise Fault(TRUST_INVALID, "A file of certificates has at most 256 KiB.")
+    texts = [text for text in (trust.authority, trust.certificate, trust.key) if text is not None]
+    if any(len(text) > MAX_PEM_CHARACTERS or not text.isascii() for text in texts):
+        raise Fault(TRUST_INVALID, "A file of certificates or a key is PEM: ASCII, and at most 256 KiB.")
     if len(trust.pins) > MAX_PINS or not all(_PIN.fullmatch(pin) for pin in trust.pins):
         raise Fault(TRUST_INVALID, "At most 8 pins, each `sha256//` and the base64 of 32 bytes.")
     if (trust.certificate is None) != (trust.key is None):

@@ -8,6 +8,7 @@ from mcp_platform.features.upstreams.actions import ACTIONS, MAX_CALL_TIMEOUT_S
 from mcp_platform.features.upstreams.check import MAX_HEADERS, MAX_VALUE_CHARACTERS, MAX_WORDS
 from mcp_platform.features.upstreams.errors import SERVER_EXISTS, SERVER_INVALID, SERVER_UNKNOWN
 from mcp_platform.net import upstream_errors as upstream
+from mcp_platform.net.client_trust import TRUST_INVALID, Trust
 from mcp_platform.store.route import Changed, Listing, Moment, Route, by_name
 
 _OF = by_name(ACTIONS)
@@ -53,6 +54,8 @@ class ServerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     env: Annotated[dict[str, _Word], msgspec.Meta(max_length=MAX_HEADERS)] = {}
     headers: Annotated[dict[str, _Word], msgspec.Meta(max_length=MAX_HEADERS)] = {}
     cwd: _Word | None = None
+    trust: Trust | None = None
+    """For https: whom its certificate must come from, which keys it may have, and who we are to it."""
     shared: bool = False
     call_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=MAX_CALL_TIMEOUT_S)] | None = None
 
@@ -135,7 +138,7 @@ ROUTES = (
         status=201,
         body=ServerBody,
         example={"name": "git", "url": "https://mcp.example.com/mcp", "headers": {"Authorization": "Bearer TOKEN"}},
-        refusals=(SERVER_EXISTS, SERVER_INVALID, *_FROM_OUTSIDE),
+        refusals=(SERVER_EXISTS, SERVER_INVALID, TRUST_INVALID, *_FROM_OUTSIDE),
     ),
     Route("GET", "/servers/{name}", _OF["server.list"], Server, one="servers", absent=SERVER_UNKNOWN),
     Route(

@@ -17,7 +17,17 @@ from mcp_platform.cli.session import Session, with_session
 
 _load = Late("base.config.load")
 _finding = Late("cli.checks.finding")
-CHECKS = ("folder", "configuration", "encryption", "machine", "running", "record", "confinement", "upstreams", "issuers")
+CHECKS = (
+    "folder",
+    "configuration",
+    "encryption",
+    "machine",
+    "running",
+    "record",
+    "confinement",
+    "upstreams",
+    "issuers",
+)
 """Modules of cli/checks, in the order of the report."""
 ASKING = ("running", "upstreams", "issuers")
 """Those that ask control for more than its status."""

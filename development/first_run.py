@@ -4,6 +4,8 @@ It does what a user would, through the command line only. The first key is kept 
 data folder, because a key is shown once and the second `./dev run` must print lines that work, too.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -44,6 +46,20 @@ class Run:
     @property
     def log_file(self) -> Path:
         return self.data.with_name(f"{self.data.name}.log")
+
+    def refuse_second(self) -> None:
+        """Raises Failed, having touched nothing, where a platform runs on the folder already."""
+        with contextlib.suppress(FileNotFoundError), (self.data / "lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Failed(f"already running at {self.known_address()}; stop that one first.") from None
+
+    def known_address(self) -> str:
+        try:
+            return self.address()
+        except (OSError, ValueError, LookupError):
+            return f"an address that {self.log_file} says"
 
     def make(self) -> None:
         """Make the platform, where there is none yet."""
@@ -136,6 +152,7 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     try:
+        run.refuse_second()
         run.make()
         run.start(arguments)
         run.register()

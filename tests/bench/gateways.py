@@ -29,6 +29,17 @@ def gateway(
         yield Candidate(name, platform.ports["gateway"], pids, tuple(f"Bearer {key}" for key in credentials))
 
 
+@contextmanager
+def over_server(folder: Path, url: str) -> Iterator[Candidate]:
+    """A platform over a server of somebody else, with one key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with running_platform(folder, workers=1, config='[journal]\ndurability = "relaxed"\n') as platform:
+        platform.cli("server", "add", "real", url)
+        pids = tree(platform.pid)
+        pin(pids, MEASURED)
+        yield Candidate("gateway, relaxed", platform.ports["gateway"], pids, (f"Bearer {platform.api_key}",))
+
+
 def made_keys(platform: Platform, count: int) -> list[str]:
     """Keys of principals that may call everything. By the local socket: a process for each takes too long."""
     made = []

@@ -1,6 +1,7 @@
 """Candidates measured in turns within one run, so that what disturbs the machine disturbs all of them."""
 
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,8 +47,13 @@ def in_turns(
     found = {candidate.name: Series() for candidate in candidates}
     for number in range(rounds + 1):
         for candidate in candidates:
+            if candidate.name not in found:
+                continue
             one = closed_loop.run(candidate, mixes[candidate.name], connections, seconds if number else 1)
-            if not number:
+            if one is None:
+                print(f"bench: SKIPPED {candidate.name}: it answered nothing", file=sys.stderr)
+                del found[candidate.name]
+            if not number or one is None:
                 continue
             series = found[candidate.name]
             series.cpu_us.append(one.cpu_us)
@@ -63,4 +69,4 @@ def ratio(found: Mapping[str, Series], ours: str, theirs: str) -> float | None:
     if ours not in found or theirs not in found:
         return None
     pairs = zip(found[ours].cpu_us, found[theirs].cpu_us, strict=True)
-    return statistics.median(one / other for one, other in pairs)
+    return round(statistics.median(one / other for one, other in pairs), 2)

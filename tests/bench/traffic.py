@@ -19,12 +19,12 @@ class Request:
     body: bytes
 
 
-def steady(credentials: Sequence[str], count: int, seed: int = 1) -> list[Request]:
+def steady(credentials: Sequence[str], count: int, tools: int = TOOLS, seed: int = 1) -> list[Request]:
     """tools/call of 448 bytes, answered with 313: another key, tool and argument each time."""
     chance = random.Random(seed)
     found = []
     for number in range(count):
-        tool = f"lookup_{chance.randrange(TOOLS)}"
+        tool = f"lookup_{chance.randrange(tools)}"
         arguments: dict[str, object] = {"record": f"r{chance.randrange(10**6):06}", "fields": []}
         request = called(tool, arguments, credentials[number % len(credentials)] if credentials else None)
         missing = BODY_BYTES - len(request.body) - len(', "a"')
@@ -36,7 +36,7 @@ def steady(credentials: Sequence[str], count: int, seed: int = 1) -> list[Reques
     return found
 
 
-def mixed(credentials: Sequence[str], count: int, seed: int = 2) -> list[Request]:
+def mixed(credentials: Sequence[str], count: int, tools: int = TOOLS, seed: int = 2) -> list[Request]:
     """As agents do: results of 300 B to 100 kB, 30 % as event streams, lists, arguments that are refused, credentials
     that are not known, tools that do not exist."""
     chance = random.Random(seed)
@@ -44,7 +44,7 @@ def mixed(credentials: Sequence[str], count: int, seed: int = 2) -> list[Request
     for number in range(count):
         credential = credentials[number % len(credentials)] if credentials else None
         kind = chance.random()
-        tool = f"lookup_{chance.randrange(TOOLS)}"
+        tool = f"lookup_{chance.randrange(tools)}"
         size = int(10 ** chance.uniform(2.5, 5.0))
         arguments: dict[str, object] = {"record": f"r{chance.randrange(10**6):06}", "bytes": size}
         if chance.random() < 0.3:

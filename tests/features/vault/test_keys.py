@@ -8,7 +8,7 @@ import pytest
 from mcp_platform.base.errors import ErrorKind, Fault
 from mcp_platform.base.folder import DataFolder
 from mcp_platform.features.vault.errors import KEK_UNUSABLE, KEYS_EXIST, KEYS_MISSING, VAULT_UNSEAL_FAILED
-from mcp_platform.features.vault.keys import KeyRing, kek_path
+from mcp_platform.features.vault.keys import KeyRing, kek_path, read_kek
 
 
 @pytest.fixture
@@ -99,6 +99,19 @@ def test_a_kek_that_others_can_read_is_refused(data: DataFolder, kek: str) -> No
     KeyRing.create(data, kek, now=1.0)
     Path(kek).chmod(0o640)
     refused(data, kek, KEK_UNUSABLE)
+
+
+def test_what_is_wrong_with_a_kek_is_said_with_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "kek"
+    with pytest.raises(Fault, match=f"{path} is missing;"):
+        read_kek(path)
+    path.write_bytes(b"short")
+    path.chmod(0o644)
+    with pytest.raises(Fault, match=f"{path} is not yours alone; run: chmod 600 {path}"):
+        read_kek(path)
+    path.chmod(0o600)
+    with pytest.raises(Fault, match=f"{path} does not have 32 bytes;"):
+        read_kek(path)
 
 
 def test_the_default_kek_lies_in_the_users_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

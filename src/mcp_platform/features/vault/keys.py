@@ -25,10 +25,16 @@ WORKER_SECRET_BYTES = 64
 
 
 def kek_path(platform_id: str, kek_file: str | None) -> Path:
-    """Where the key-encryption key lies: the setting's file, or one named after the platform in the user's home."""
+    """Where the key-encryption key lies: the setting's file, or one named after the platform in the user's home.
+
+    Raises Fault(kek_unusable) where there is no home.
+    """
     if kek_file is not None:
         return Path(kek_file).expanduser()
-    return Path("~/.config/mcp-platform").expanduser() / f"{platform_id}.kek"
+    try:
+        return Path("~/.config/mcp-platform").expanduser() / f"{platform_id}.kek"
+    except RuntimeError as error:
+        raise Fault(KEK_UNUSABLE, "You have no home folder for the key-encryption key; set vault.kek_file.") from error
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -102,26 +108,37 @@ def purpose(platform_id: str, name: str) -> bytes:
 
 
 def _make_kek(path: Path) -> bytes:
-    if path.exists():
-        return read_kek(path)
-    if not path.parent.exists():
-        make_private(path.parent)
     kek = os.urandom(KEY_BYTES)
     try:
+        if path.exists():
+            return read_kek(path)
+        if not path.parent.exists():
+            make_private(path.parent)
         write_private(path, kek)
     except OSError as error:
-        raise Fault(KEK_UNUSABLE) from error
+        raise Fault(
+            KEK_UNUSABLE,
+            f"Cannot make the key-encryption key in {path.parent} ({error.strerror}); set vault.kek_file.",
+        ) from error
     return kek
 
 
 def read_kek(path: Path) -> bytes:
-    """The key-encryption key. Raises Fault(kek_unusable)."""
+    """The key-encryption key. Raises Fault(kek_unusable), which says what is wrong with it."""
     try:
         with path.open("rb") as stream:
             found = os.fstat(stream.fileno())
             kek = stream.read(KEY_BYTES + 1)
+    except FileNotFoundError as error:
+        raise _unusable(path, "is missing; restore it, or name it with vault.kek_file") from error
     except OSError as error:
-        raise Fault(KEK_UNUSABLE) from error
-    if len(kek) != KEY_BYTES or not is_ours_alone(path, stat.S_IMODE(found.st_mode), found.st_uid, os.geteuid()):
-        raise Fault(KEK_UNUSABLE)
+        raise _unusable(path, f"cannot be read ({error.strerror}); see vault.kek_file") from error
+    if not is_ours_alone(path, stat.S_IMODE(found.st_mode), found.st_uid, os.geteuid()):
+        raise _unusable(path, f"is not yours alone; run: chmod 600 {path}")
+    if len(kek) != KEY_BYTES:
+        raise _unusable(path, f"does not have {KEY_BYTES} bytes; restore it, or name it with vault.kek_file")
     return kek
+
+
+def _unusable(path: Path, why: str) -> Fault:
+    return Fault(KEK_UNUSABLE, f"The key-encryption key {path} {why}.")

@@ -31,3 +31,10 @@ def test_show_names_the_origin_of_each_value(made: Shell) -> None:
 
 def test_settings_can_be_looked_at_without_a_platform(shell: Shell) -> None:
     assert shell.run("config", "show", "--json").json()["settings"]["gateway.port"] == 8080
+
+
+def test_a_folder_that_is_named_must_be_there(shell: Shell) -> None:
+    done = shell.run("config", "check", "--data", "nothere")
+    assert (done.status, done.out) == (78, "")
+    assert done.err.startswith(f"Error: There is no folder {shell.folder / 'nothere'}; run `mcp-platform init`")
+    assert shell.run("config", "check").status == 0

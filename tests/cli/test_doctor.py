@@ -182,3 +182,10 @@ def test_doctor_changes_nothing(made: Shell) -> None:
     before = all_files()
     made.run("doctor")
     assert all_files() == before
+
+
+def test_a_folder_that_is_not_there_is_told_to_be_made(shell: Shell) -> None:
+    done = shell.run("doctor", "--data", "nothere")
+    assert done.status == 3
+    assert f"Run `mcp-platform init --data {shell.folder / 'nothere'}`" in done.out
+    assert not (shell.folder / "nothere").exists()

@@ -96,6 +96,37 @@ def test_a_bad_flag_is_a_usage_error(shell: Shell) -> None:
     assert not shell.data.exists()
 
 
+def test_a_home_that_cannot_be_written_is_refused_in_one_line_and_does_not_block(shell: Shell) -> None:
+    blocked = shell.folder / "no-folder"
+    blocked.write_text("")
+    for _ in range(2):
+        done = shell.run("init", HOME=str(blocked / "home"))
+        assert (done.status, done.out) == (78, "")
+        assert done.err.startswith(
+            f"Error: Cannot make the key-encryption key in {blocked}/home/.config/mcp-platform ("
+        )
+        assert done.err.endswith("; set vault.kek_file.\n")
+    assert shell.run("init", "--json").status == 0
+
+
+@pytest.mark.parametrize("command", ["init", "serve", "key list"])
+def test_a_folder_that_cannot_be_reached_is_refused_in_one_line(shell: Shell, command: str) -> None:
+    blocked = shell.folder / "no-folder"
+    blocked.write_text("")
+    done = shell.run(*command.split(), "--data", str(blocked / "x"))
+    assert (done.status, done.out) == (78, "")
+    assert done.err == f"Error: The folder {blocked / 'x'} cannot be used: Not a directory.\n"
+
+
+@pytest.mark.parametrize("command", ["init", "serve"])
+def test_a_data_folder_that_may_not_be_made_is_refused_in_one_line(shell: Shell, command: str) -> None:
+    """In /proc nobody may, root included."""
+    done = shell.run(command, "--data", "/proc/mcp-platform-not-here")
+    assert (done.status, done.out) == (78, "")
+    assert done.err.startswith("Error: May not write in /proc to make the data folder (")
+    assert done.err.count("\n") == 1
+
+
 def plant_a_file(data: Path) -> None:
     data.write_text("not a folder")
 

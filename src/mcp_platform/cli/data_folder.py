@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from mcp_platform.base.errors import Fault, define
-from mcp_platform.base.folder import DataFolder
+from mcp_platform.base.folder import DataFolder, make_private
 from mcp_platform.supervisor.errors import DATA_FOLDER_UNUSABLE, NOT_INITIALISED
 
 ALREADY_INITIALISED = define(
@@ -18,16 +18,26 @@ ALREADY_INITIALISED = define(
 
 
 def has_platform(data: DataFolder) -> bool:
-    """Whether a first run was done here. One that was cut short does not count: the next begins anew."""
+    """Whether a first run was done here. One that was cut short does not count: the next begins anew.
+
+    Raises Fault where that cannot be seen.
+    """
+    _require_sight(data.root)
     return data.keys.exists() or (data.database.exists() and not data.unfinished.exists())
 
 
-def require_platform(data: DataFolder) -> None:
-    """Raises Fault where there is no platform here, or its folder is not safe to use."""
+def require_folder(data: DataFolder) -> None:
+    """Raises Fault where there is no data folder, or none that we may see."""
+    _require_sight(data.root)
     if not data.root.is_dir():
         raise Fault(
             NOT_INITIALISED, f"There is no folder {data.root}; run `mcp-platform init` or name one with --data."
         )
+
+
+def require_platform(data: DataFolder) -> None:
+    """Raises Fault where there is no platform here, or its folder is not safe to use."""
+    require_folder(data)
     check_private(data.root)
     if not has_platform(data):
         raise Fault(
@@ -55,6 +65,36 @@ def require_empty(data: DataFolder) -> None:
         )
 
 
+def is_folder(path: Path) -> bool:
+    """As Path.is_dir, but False where a folder above is closed to us."""
+    return os.path.isdir(path)
+
+
+def _require_sight(root: Path) -> None:
+    """Raises Fault where a folder above keeps us from seeing whether `root` is there."""
+    try:
+        root.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unusable(root, error) from error
+
+
+def make_root(root: Path) -> None:
+    """Make the data folder, mode 0700. Raises Fault."""
+    try:
+        make_private(root)
+    except OSError as error:
+        raise Fault(
+            DATA_FOLDER_UNUSABLE,
+            f"May not write in {root.parent} to make the data folder ({error.strerror}); name another with --data.",
+        ) from error
+
+
+def _unusable(root: Path, error: OSError) -> Fault:
+    return Fault(DATA_FOLDER_UNUSABLE, f"The folder {root} cannot be used: {error.strerror}.")
+
+
 def _may_be_there(data: DataFolder, entry: Path) -> bool:
     """Settings that were put there beforehand, the lock, and what a first run that was cut short left."""
     if entry in (data.config_file, data.lock, data.unfinished):
@@ -67,7 +107,7 @@ def check_private(root: Path, *, new: bool = False) -> None:
     try:
         status = root.stat()
     except OSError as error:
-        raise Fault(DATA_FOLDER_UNUSABLE, f"The folder {root} cannot be used: {error.strerror}.") from error
+        raise _unusable(root, error) from error
     if not stat.S_ISDIR(status.st_mode):
         raise Fault(DATA_FOLDER_UNUSABLE, f"{root} is not a folder; name a folder with --data.")
     if status.st_uid != os.geteuid():

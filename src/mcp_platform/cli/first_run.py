@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault, define
-from mcp_platform.base.folder import make_private
 from mcp_platform.base.lock import FolderLock
-from mcp_platform.cli.data_folder import require_empty
+from mcp_platform.cli.data_folder import make_root, require_empty
 from mcp_platform.cli.late import Late
 from mcp_platform.cli.reveal import reveal
 from mcp_platform.cli.session import Session
@@ -54,7 +53,7 @@ def make_platform(session: Session, flags: Mapping[str, object], *, keep: bool) 
     if kept and data.config_file.exists():
         raise Fault(SETTINGS_THERE)
     loaded = _load.load(data.config_file, flags=flags)
-    make_private(data.root)
+    make_root(data.root)
     lock = FolderLock.take(data.lock)
     try:
         made = _control.initialise(data, loaded.settings, clock.now())

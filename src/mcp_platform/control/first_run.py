@@ -73,7 +73,8 @@ def _discard(data: DataFolder, settings: Settings) -> None:
         return
     for leftover in data.root.glob(f"{data.database.name}*"):
         leftover.unlink()
-    with contextlib.suppress(Fault):  # keys_missing: it did not get as far as a key-encryption key
+    # keys_missing: it did not get as far as a key-encryption key. OSError: nor could it make one.
+    with contextlib.suppress(Fault, OSError):
         platform_id = read_platform(DataFolder(data.unfinished)).platform_id
         if settings.vault.kek_file is None:
             kek_path(platform_id, None).unlink(missing_ok=True)

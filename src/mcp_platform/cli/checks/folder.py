@@ -10,7 +10,7 @@ from pathlib import Path
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.key_file import is_ours_alone
 from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
-from mcp_platform.cli.data_folder import check_private, has_platform
+from mcp_platform.cli.data_folder import check_private, has_platform, is_folder
 from mcp_platform.store import revisions
 
 MAX_NAMED = 3
@@ -19,7 +19,7 @@ MAX_NAMED = 3
 
 def examine(patient: Patient) -> Iterator[Finding]:
     yield _root(patient)
-    if not patient.data.root.is_dir():
+    if not is_folder(patient.data.root):
         return
     yield _contents(patient.data.root)
     if not has_platform(patient.data):
@@ -30,6 +30,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 
 def _root(patient: Patient) -> Finding:
+    root = patient.data.root
+    if not os.path.lexists(root) and os.access(root.parent, os.X_OK):
+        return fault("folder", f"there is no folder {root}", f"Run `mcp-platform init --data {root}`, or name another.")
     try:
         check_private(patient.data.root)
     except Fault as found:

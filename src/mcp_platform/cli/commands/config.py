@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from mcp_platform.cli.exit_codes import ExitCode
 from mcp_platform.cli.late import Late
@@ -13,6 +14,7 @@ from mcp_platform.cli.session import Session, with_session
 if TYPE_CHECKING:
     from mcp_platform.base.config.load import Loaded
 
+_data_folder = Late("cli.data_folder")
 _load = Late("base.config.load")
 _schema = Late("base.config.schema")
 _table = Late("cli.table")
@@ -38,7 +40,12 @@ def config() -> None:
 @click.command(cls=Page, examples=["mcp-platform config check --data DIR"], exits=_EXITS)
 @with_session
 def check(session: Session) -> None:
-    """Say whether the settings are right; list every mistake with its file and line if not."""
+    """Say whether the settings are right; list every mistake with its file and line if not.
+
+    A folder that --data names must be there; without --data, only defaults and the environment may be all there is.
+    """
+    if click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE:
+        _data_folder.require_folder(session.data)
     loaded: Loaded = _load.load(session.data.config_file)
     given = sum(origin.source != "default" for origin in loaded.origins.values())
     session.out.result({"ok": True, "settings": len(loaded.origins), "given": given})

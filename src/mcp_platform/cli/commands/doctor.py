@@ -17,6 +17,7 @@ from mcp_platform.cli.session import Session, with_session
 
 _load = Late("base.config.load")
 _finding = Late("cli.checks.finding")
+_data_folder = Late("cli.data_folder")
 CHECKS = (
     "folder",
     "configuration",
@@ -114,6 +115,8 @@ def _examine(patient: object, session: Session) -> Iterator[Any]:
             yield from check.examine(patient, session)
         else:
             yield from check.examine(patient)
+        if not _data_folder.is_folder(session.data.root):
+            return  # nothing else is there to look at
 
 
 def _show(session: Session, finding: Any) -> None:  # noqa: ANN401  # a Finding, whose module is imported late

@@ -79,6 +79,10 @@ def test_a_reader_that_leaves_is_no_error(shell: Shell) -> None:
         ("anything", 422, ExitCode.USAGE),
         ("already_initialised", 409, ExitCode.CONFIGURATION),
         ("address_unavailable", 500, ExitCode.CONFIGURATION),
+        ("data_folder_in_use", 409, ExitCode.CONFIGURATION),
+        ("upstream_address_refused", 502, ExitCode.REFUSED),
+        ("role_built_in", 409, ExitCode.REFUSED),
+        ("isolation_required", 503, ExitCode.REFUSED),
     ],
 )
 def test_the_exit_code_follows_from_the_error(code: str, http: int, expected: ExitCode) -> None:

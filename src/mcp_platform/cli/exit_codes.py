@@ -25,7 +25,8 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.USAGE: "The command line is not right: an unknown command or option, a value of the wrong form.",
     ExitCode.DOCTOR: "`doctor` found a fault.",
     ExitCode.REFUSED: "It is not allowed: a permission, a policy or a setting forbids it.",
-    ExitCode.CONFIGURATION: "A setting, the data folder or its schema is not right, or `init` was already done.",
+    ExitCode.CONFIGURATION: "A setting, the data folder, its keys or its schema is not right, a port or the data folder is "
+    "in use, or `init` was already done.",
     ExitCode.INTERRUPTED: "You pressed Ctrl-C.",
 }
 
@@ -52,6 +53,8 @@ _CONFIGURATION_CODES = frozenset(
 )
 _USAGE_STATUS = frozenset({400, 422})
 _REFUSED_STATUS = frozenset({401, 403})
+# Refusals whose HTTP status says something else to a client.
+_REFUSED_CODES = frozenset({"isolation_required", "role_built_in", "upstream_address_refused"})
 
 
 def of(fault: Fault) -> ExitCode:
@@ -60,7 +63,7 @@ def of(fault: Fault) -> ExitCode:
         return ExitCode.USAGE
     if fault.kind.code in _CONFIGURATION_CODES:
         return ExitCode.CONFIGURATION
-    if fault.kind.http in _REFUSED_STATUS:
+    if fault.kind.http in _REFUSED_STATUS or fault.kind.code in _REFUSED_CODES:
         return ExitCode.REFUSED
     if fault.kind.http in _USAGE_STATUS:
         return ExitCode.USAGE

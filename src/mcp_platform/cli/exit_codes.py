@@ -25,8 +25,8 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.USAGE: "The command line is not right: an unknown command or option, a value of the wrong form.",
     ExitCode.DOCTOR: "`doctor` found a fault.",
     ExitCode.REFUSED: "It is not allowed: a permission, a policy or a setting forbids it.",
-    ExitCode.CONFIGURATION: "A setting, the data folder, its keys or its schema is not right, a port or the data folder is "
-    "in use, or `init` was already done.",
+    ExitCode.CONFIGURATION: "A setting, the data folder, its keys or its schema is not right, a port or the data "
+    "folder is in use, or `init` was already done.",
     ExitCode.INTERRUPTED: "You pressed Ctrl-C.",
 }
 

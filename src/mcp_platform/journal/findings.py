@@ -68,6 +68,15 @@ class Finding(msgspec.Struct, frozen=True):
     def is_note(self) -> bool:
         return self.kind in NOTES
 
+    @property
+    def says(self) -> str:
+        """What its kind means, with the numbers of this one."""
+        text = MEANING[self.kind]
+        if self.index is not None:
+            last = self.index if self.upto is None else self.upto
+            text = text.replace("`index`", str(self.index)).replace("`upto`", str(last))
+        return text
+
 
 class Report(msgspec.Struct, frozen=True):
     """What verification says about a folder."""

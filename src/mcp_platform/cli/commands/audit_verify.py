@@ -15,7 +15,6 @@ from mcp_platform.cli.session import Session, with_session
 TOLD_EVERY_S = 0.5
 _verify = Late("journal.verify")
 _anchored = Late("journal.anchored")
-_findings = Late("journal.findings")
 
 
 @click.command(
@@ -84,7 +83,7 @@ def _as_object(report: Any, compared: Any) -> dict[str, object]:  # noqa: ANN401
                 "segment": each.segment,
                 "index": each.index,
                 "upto": each.upto,
-                "says": _findings.MEANING[each.kind],
+                "says": each.says,
                 "detail": each.detail,
             }
             for each in report.findings
@@ -102,7 +101,7 @@ def _explain(session: Session, report: Any, compared: Any) -> None:  # noqa: ANN
     for each in report.findings:
         mark = "note" if each.is_note else "AGAINST"
         detail = f" ({each.detail})" if each.detail else ""
-        out.line(f"{mark}: {each.kind} in {each.segment}{_where(each)}: {_findings.MEANING[each.kind]}{detail}")
+        out.line(f"{mark}: {each.kind} in {each.segment}{_where(each)}: {each.says}{detail}")
     if report.more_findings:
         out.line(f"and {report.more_findings} more")
     until = _moment(report.anchored_until)

@@ -216,6 +216,7 @@ def test_a_reload_replaces_who_reads_the_changed_settings_and_refuses_nobody(pla
         platform.configure(changed)
         os.kill(platform.pid, signal.SIGHUP)
         platform.wait_for(lambda: '"event": "reloaded"' in platform.log, "the reload to end")
+        assert {row["restarts"] for row in platform.status()["processes"]} == {0}, "nobody died"
     finally:
         done.set()
         for caller in callers:

@@ -23,7 +23,7 @@ def write_processes(data: DataFolder, containment: Containment, places: list[Pla
             "role": place.role.name,
             "slot": place.slot,
             "pid": place.pid,
-            "restarts": place.restarts,
+            "restarts": place.deaths,
             "since": clock.rfc3339(place.since) if place.pid is not None else None,
         }
         for place in places

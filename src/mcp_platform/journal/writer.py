@@ -267,8 +267,9 @@ class JournalWriter:
 
     def _kick_now(self) -> None:
         self._cancel("pace")
-        self._round_began = 0.0
-        self._kick()
+        if self._round is None:  # another way to a round may have been quicker; it must not look as old as the machine
+            self._round_began = 0.0
+            self._kick()
 
     def _work(self, now: float) -> Round | None:
         segments, options = self._segments, self.options

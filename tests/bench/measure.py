@@ -32,9 +32,9 @@ def full() -> dict[str, Any]:
         more = [stack.enter_context(haproxy(folder, behind)), stack.enter_context(_small(folder))]
         everyone = [*candidates, *(each for each in more if each is not None)]
         mixes = _mixes(folder, everyone, traffic.steady)
-        at_32 = in_turns(everyone, mixes, connections=32, seconds=3, rounds=5)
-        at_256 = in_turns(candidates, mixes, connections=256, seconds=3, rounds=3)
-        mixed = in_turns(candidates, _mixes(folder, candidates, traffic.mixed), connections=32, seconds=3, rounds=3)
+        at_32 = in_turns(everyone, mixes, connections=32, seconds=2, rounds=5)
+        at_256 = in_turns(candidates, mixes, connections=256, seconds=2, rounds=3)
+        mixed = in_turns(candidates, _mixes(folder, candidates, traffic.mixed), connections=32, seconds=2, rounds=3)
         direct = Candidate("stub, direct", behind, [], ())
         timed = [direct, *candidates]
         waits = _latencies(timed, _mixes(folder, timed, traffic.steady), at_32, folder)

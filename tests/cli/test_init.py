@@ -127,6 +127,13 @@ def test_a_data_folder_that_may_not_be_made_is_refused_in_one_line(shell: Shell,
     assert done.err.count("\n") == 1
 
 
+def test_an_address_that_needs_tls_names_the_flags_for_it_first(shell: Shell) -> None:
+    done = shell.run("init", "--host", "0.0.0.0")
+    assert done.status == 2
+    assert done.err.index("--behind-tls-proxy") < done.err.index("--dev-tls") < done.err.index("`gateway.tls_")
+    assert not shell.data.exists()
+
+
 def plant_a_file(data: Path) -> None:
     data.write_text("not a folder")
 

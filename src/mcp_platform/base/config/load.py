@@ -95,10 +95,12 @@ def _unprotected(settings: Settings, origins: Mapping[str, Origin]) -> list[Prob
             problem = f"`{certificate}` and `{key}` go together: give both or neither"
             found.append(Problem(_place(certificate, key, origins), problem, setting=key, between=(certificate, key)))
         elif surface.tls_certificate is None and not settings.tls.terminated_by_proxy and not is_loopback(surface.host):
-            problem = (
-                f"`{host}` is not loopback, and keys would travel in the clear: set `{certificate}` and `{key}`, or "
-                "`tls.terminated_by_proxy` where a proxy in front speaks TLS"
+            by_setting = (
+                f"set `{certificate}` and `{key}`, or `tls.terminated_by_proxy` where a proxy in front speaks TLS"
             )
+            by_flag = "give --behind-tls-proxy where a proxy in front speaks TLS, or --dev-tls to `init`; or "
+            remedy = f"{by_flag if origins[host].source == 'flag' else ''}{by_setting}"
+            problem = f"`{host}` is not loopback, and keys would travel in the clear: {remedy}"
             where = _place(host, certificate, origins)
             found.append(Problem(where, problem, setting=host, between=(host, certificate, "tls.terminated_by_proxy")))
     return found

@@ -122,7 +122,7 @@ def revoke(session: Session, *, key_id: str) -> None:
     """Revoke the API key with ID (see `key list`): no worker accepts it any more, and its open calls are cut."""
     answer = session.ask("key.revoke", id=key_id)
     session.out.result(answer)
-    session.out.line(f"Revoked key {key_id}.")
+    session.out.line(f"Revoked key {key_id}." if answer.get("changed", True) else f"Key {key_id} was revoked already.")
     spread = answer.get("published")
     if isinstance(spread, dict):
         session.out.advice(

@@ -6,7 +6,7 @@ ARGUMENTS_INVALID = define(
     "arguments_invalid",
     http=400,
     jsonrpc=-32602,
-    text="The arguments do not fit the tool's input schema; `data.problems` says where and what was expected.",
+    text="The arguments do not fit the tool's input schema; `problems` in the error's data, or in `_meta`, say where.",
     whose="caller",
 )
 TOOL_SCHEMA_INVALID = define(

@@ -57,6 +57,8 @@ def test_calls_are_found_by_what_they_were(used: Platform) -> None:
 
 def test_refusals_and_changes_are_found_too(used: Platform) -> None:
     assert {row["error"] for row in found(used, "kind:refusal")} >= {"key_invalid"}
+    # Control writes a journal of its own, which is taken in beside the workers'.
+    used.wait_for(lambda: bool(found(used, "action:keys:key:create", "outcome:ok")), "the change in the index", 15)
     made = found(used, "action:keys:key:create", "outcome:ok")
     assert [row["kind"] for row in made] == ["control"]
     assert isinstance(made[0]["detail"], dict)

@@ -181,8 +181,7 @@ def test_a_damaged_segment_does_not_keep_back_the_later_ones(tmp_path: Path, mon
     path.write_bytes(content)
     ingestion = Ingestion(tmp_path / "journal", tmp_path / "record.db", 2.0)
     for _ in range(4):
-        while ingestion.step():
-            pass
+        ingestion.catch_up()
     assert ingestion.status()["damaged_segments"] == 1
     assert_exactly_once(tmp_path)
     assert take_in(tmp_path).progress.damaged == 1

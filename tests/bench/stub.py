@@ -1,25 +1,19 @@
 """An MCP server that costs next to nothing, so that what is measured is what stands in front of it.
 
-It speaks the modern dialect with one tool and answers every call with the same 300-odd bytes. It checks nothing.
+For machines without a C compiler: stub.c is the same and ten times as fast. It speaks 2026-07-28 and checks nothing.
+Argument: a file with the JSON array of its tools. It prints its port.
 """
 
 import asyncio
 import json
 import socket
 import sys
+from pathlib import Path
 
 import httptools
 import uvloop
 
-TOOL = {
-    "name": "lookup",
-    "description": "Look a record up.",
-    "inputSchema": {
-        "type": "object",
-        "properties": {"record": {"type": "string", "maxLength": 64}, "fields": {"type": "array", "maxItems": 8}},
-        "required": ["record"],
-    },
-}
+TOOLS = json.loads(Path(sys.argv[1]).read_text())
 RESULTS = {
     "server/discover": {
         "resultType": "complete",
@@ -28,9 +22,12 @@ RESULTS = {
         "ttlMs": 0,
         "cacheScope": "private",
     },
-    "tools/list": {"resultType": "complete", "tools": [TOOL], "ttlMs": 0, "cacheScope": "private"},
-    "tools/call": {"resultType": "complete", "content": [{"type": "text", "text": "x" * 200}], "isError": False},
+    "tools/list": {"resultType": "complete", "tools": TOOLS, "ttlMs": 0, "cacheScope": "private"},
 }
+
+
+def called(size: int) -> dict[str, object]:
+    return {"resultType": "complete", "content": [{"type": "text", "text": "x" * size}], "isError": False}
 
 
 class Connection(asyncio.Protocol):
@@ -50,9 +47,13 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         message = json.loads(self.body)
         self.body = b""
-        answer = {"jsonrpc": "2.0", "id": message.get("id"), "result": RESULTS.get(message["method"], {})}
-        text = json.dumps(answer, separators=(",", ":")).encode()
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text)
+        arguments = message.get("params", {}).get("arguments", {})
+        result = RESULTS.get(message["method"]) or called(arguments.get("bytes", 200))
+        text = json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": result}, separators=(",", ":")).encode()
+        kind = b"application/json"
+        if arguments.get("stream"):
+            kind, text = b"text/event-stream", b"event: message\ndata: %b\n\n" % text
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, len(text))
         self.transport.write(head + text)
 
 

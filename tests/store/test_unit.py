@@ -119,7 +119,7 @@ def test_a_revision_only_grows(tmp_path: Path) -> None:
 
 def test_no_statement_outside_the_engine_is_sqlites_own() -> None:
     """PostgreSQL must stay possible, and values are always bound. The record's index is another matter: a file of
-    SQLite's own that is built anew from the journal; its one hot statement goes to the driver, with its values bound."""
+    SQLite's own that is built anew from the journal; its one hot statement goes to the driver, values bound."""
     source = Path(revision.__file__).parent.parent
     for file in [*source.glob("features/*/*.py"), *source.glob("control/**/*.py"), *source.glob("store/*.py")]:
         code = file.read_text()

@@ -32,7 +32,7 @@ def full() -> dict[str, Any]:
         more = [stack.enter_context(haproxy(folder, behind)), stack.enter_context(_small(folder))]
         everyone = [*candidates, *(each for each in more if each is not None)]
         mixes = _mixes(folder, everyone, traffic.steady)
-        at_32 = in_turns(everyone, mixes, connections=32, seconds=2, rounds=5)
+        at_32 = in_turns(everyone, mixes, connections=32, seconds=2, rounds=4)
         at_256 = in_turns(candidates, mixes, connections=256, seconds=2, rounds=3)
         mixed = in_turns(candidates, _mixes(folder, candidates, traffic.mixed), connections=32, seconds=2, rounds=3)
         direct = Candidate("stub, direct", behind, [], ())
@@ -106,8 +106,8 @@ def _latencies(
     most = closed["gateway, relaxed"].as_data()["requests_a_second"]
     rate = max(50, int(float(str(most)) * 0.6))
     return {
-        "one": latency.in_turns(timed, mixes, rate=100, connections=1, seconds=2, rounds=3),
-        "many": latency.in_turns(timed, mixes, rate=rate, connections=32, seconds=3, rounds=3),
+        "one": latency.in_turns(timed, mixes, rate=100, connections=1, seconds=2, rounds=2),
+        "many": latency.in_turns(timed, mixes, rate=rate, connections=32, seconds=2, rounds=2),
         "rate": rate,
         "sync_us": _sync_us(folder),
     }

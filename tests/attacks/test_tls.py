@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from tests.attacks.certificates import Authority, Made
 from tests.attacks.secured import Secured, secured
@@ -227,7 +228,7 @@ def mismatched(authority: Authority) -> Made:
 
 @pytest.mark.parametrize("bad", ["mismatched", "expired", "empty", "open", "gone"])
 def test_a_bad_new_pair_keeps_the_old_and_says_so_once(modern: Secured, bad: str) -> None:
-    before = serial(modern)
+    before = settled(modern)
     lines = modern.log().count("tls_pair_refused")
     certificate, key = modern.folder / "server.pem", modern.folder / "server-key.pem"
     kept = certificate.read_text(), key.read_text()
@@ -259,6 +260,17 @@ def spoil(running: Secured, bad: str) -> None:
         key.unlink()
         key.touch(0o644)
         key.write_text(text)
+
+
+def settled(running: Secured) -> str:
+    """The serial number on disk, once every process presents it: each takes a new pair in its own time."""
+    on_disk = x509.load_pem_x509_certificate((running.folder / "server.pem").read_bytes())
+
+    def all_have_it() -> bool:
+        return all(int(serial(running), 16) == on_disk.serial_number for _ in range(40))
+
+    running.wait_for(all_have_it, "every process to have the pair on disk", 20)
+    return serial(running)
 
 
 def serial(running: Secured) -> str:

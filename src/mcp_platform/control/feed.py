@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections import OrderedDict
+from collections.abc import Callable
 
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
@@ -11,7 +12,7 @@ from mcp_platform.base.log import Log
 from mcp_platform.control.publish import Publisher
 from mcp_platform.net.frames import FrameStream, peer_uid
 from mcp_platform.snapshot.codec import sign_heartbeat
-from mcp_platform.snapshot.model import FromWorker, Hello, SessionEnded, Taken
+from mcp_platform.snapshot.model import FromWorker, Hello, ListsChanged, ListsHint, SessionEnded, Taken
 
 log = Log(__name__)
 MAX_ENDED = 100_000
@@ -36,6 +37,8 @@ class FeedServer:
         self._workers: dict[int, _Worker] = {}
         self._next = 0
         self._ended: OrderedDict[bytes, SessionEnded] = OrderedDict()
+        self.hinted: Callable[[ListsHint], None] = lambda hint: None
+        """Called where a worker heard a server say that its lists have changed; set by whoever lists again."""
         publisher.announce = self._announce
 
     def status(self) -> list[dict[str, object]]:
@@ -60,6 +63,13 @@ class FeedServer:
         while True:
             self._announce()
             await asyncio.sleep(self._heartbeat_s)
+
+    def lists_changed(self, upstream: str, kinds: tuple[str, ...]) -> None:
+        """Tell every worker, which tells those clients that want to hear it: after what was published last."""
+        changed = ListsChanged(upstream, kinds, self._publisher.revision)
+        for worker in self._workers.values():
+            if not worker.stream.closing:
+                worker.stream.send(changed)
 
     def _announce(self) -> None:
         for worker in self._workers.values():
@@ -102,6 +112,8 @@ class FeedServer:
                 self._publisher.worker_at(number, message.revision)
             elif isinstance(message, SessionEnded):
                 self._pass_on(number, message)
+            elif isinstance(message, ListsHint):
+                self.hinted(message)
 
     def _pass_on(self, sender: int, ended: SessionEnded) -> None:
         self._ended[ended.mark] = ended

@@ -18,7 +18,16 @@ from mcp_platform.gateway.sessions import Sessions
 from mcp_platform.net import local
 from mcp_platform.net.frames import LINK_CLOSED, FrameStream
 from mcp_platform.snapshot.codec import SNAPSHOT_INVALID, check_heartbeat, hash_of, open_manifest
-from mcp_platform.snapshot.model import FromControl, Heartbeat, Hello, SessionEnded, Snapshot, Taken
+from mcp_platform.snapshot.model import (
+    FromControl,
+    Heartbeat,
+    Hello,
+    ListsChanged,
+    ListsHint,
+    SessionEnded,
+    Snapshot,
+    Taken,
+)
 from mcp_platform.snapshot.shelf import Shelf
 from mcp_platform.snapshot.take import Taker
 
@@ -40,8 +49,11 @@ class Feed:
         heard: Callable[[], None],
         take: Callable[[Snapshot], Awaitable[None]],
         sessions: Sessions,
-        tell_ended: "asyncio.Queue[SessionEnded]",
+        changed: Callable[[ListsChanged], None],
+        to_tell: "asyncio.Queue[SessionEnded | ListsHint]",
     ) -> None:
+        """`heard` is called with each heartbeat, `take` with each newer snapshot, `changed` where a server's lists
+        are others now (their snapshot was taken before). What stands in `to_tell` is told to control."""
         self._path = path
         self._shelf = shelf
         self._key = key
@@ -49,7 +61,10 @@ class Feed:
         self._heard = heard
         self._take = take
         self._sessions = sessions
-        self._tell_ended = tell_ended
+        self._changed = changed
+        self._early: list[ListsChanged] = []
+        """Changes whose revision was not taken yet: when two are published at once, the first is passed over."""
+        self._to_tell = to_tell
         self._taker = Taker(shelf)
         self._revision = 0
         self._floor = shelf.seen()
@@ -83,6 +98,9 @@ class Feed:
                 message = await asyncio.wait_for(stream.receive(), _PATIENCE_S)
                 if isinstance(message, SessionEnded):
                     self._sessions.ended(message)
+                elif isinstance(message, ListsChanged):
+                    self._early.append(message)
+                    self._tell_changed()
                 else:
                     await self._on_heartbeat(message, nonce, stream)
         finally:
@@ -99,6 +117,16 @@ class Feed:
             await self._catch_up(heartbeat)
         self._heard()
         stream.send(Taken(self._revision))
+        self._tell_changed()
+
+    def _tell_changed(self) -> None:
+        """Say of each change that the newest snapshot holds it."""
+        early, self._early = self._early, []
+        for change in early:
+            if change.revision <= self._revision:
+                self._changed(change)
+            else:
+                self._early.append(change)
 
     async def _catch_up(self, heartbeat: Heartbeat) -> None:
         signed = self._shelf.read_manifest()
@@ -117,7 +145,7 @@ class Feed:
 
     async def _tell(self, stream: FrameStream[FromControl]) -> None:
         while True:
-            stream.send(await self._tell_ended.get())
+            stream.send(await self._to_tell.get())
 
 
 async def _streams(sock: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -45,8 +45,8 @@ def end_session(world: World, exchange: Exchange, identity: Identity) -> None:
     session = world.sessions.open(exchange.headers.get(names.SESSION), identity)
     record.answered(world, exchange, identity, "DELETE /mcp", session.mark)
     ended = world.sessions.end(session)
-    if not world.tell_ended.full():
-        world.tell_ended.put_nowait(ended)
+    if not world.to_tell.full():
+        world.to_tell.put_nowait(ended)
     for (mark, _), call in list(world.by_request.items()):
         if mark == session.mark:
             call.stop(None)

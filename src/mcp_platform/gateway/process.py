@@ -164,7 +164,8 @@ def _feed(inherited: Inherited, slot: int, world: World) -> Feed:
         heard=heard,
         take=world.take,
         sessions=world.sessions,
-        tell_ended=world.tell_ended,
+        changed=world.lists_changed,
+        to_tell=world.to_tell,
     )
 
 

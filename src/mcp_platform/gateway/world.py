@@ -22,7 +22,7 @@ from mcp_platform.gateway.sessions import Sessions
 from mcp_platform.gateway.tokens import Verified
 from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.transports.links import UpstreamLinks
-from mcp_platform.snapshot.model import SessionEnded, Snapshot
+from mcp_platform.snapshot.model import ListsChanged, ListsHint, SessionEnded, Snapshot
 
 log = Log(__name__)
 
@@ -68,8 +68,8 @@ class World:
     calls: set[ActiveCall] = field(default_factory=set)
     by_request: dict[tuple[bytes, str | int], ActiveCall] = field(default_factory=dict)
     """Calls of legacy sessions, for `notifications/cancelled`."""
-    tell_ended: "asyncio.Queue[SessionEnded]" = field(default_factory=lambda: asyncio.Queue(1000))
-    """Sessions ended here, for the feed to tell control."""
+    to_tell: "asyncio.Queue[SessionEnded | ListsHint]" = field(default_factory=lambda: asyncio.Queue(1000))
+    """Sessions ended here, and lists that servers say have changed: for the feed to tell control."""
 
     def now_known(self) -> View:
         """The revision to answer by. Raises Fault(not_ready, control_silent)."""
@@ -90,6 +90,15 @@ class World:
             if number % 500 == 499:
                 await asyncio.sleep(0)
             self._cut_if_revoked(call, snapshot, authenticator)
+
+    def lists_changed(self, changed: ListsChanged) -> None:
+        """A server's lists are others now; the snapshot that holds them was taken before."""
+        log.debug("lists_changed", upstream=changed.upstream, kinds=",".join(changed.kinds))
+
+    def hint(self, upstream: str, kinds: tuple[str, ...]) -> None:
+        """A server says that its lists have changed. Where control cannot be told now, its own look finds it."""
+        if not self.to_tell.full():
+            self.to_tell.put_nowait(ListsHint(upstream, kinds))
 
     def recheck(self, call: ActiveCall) -> None:
         """Cut off `call` if the newest snapshot no longer allows it."""

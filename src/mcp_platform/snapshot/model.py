@@ -12,9 +12,9 @@ from mcp_platform.features.identity.model import PrincipalRow
 from mcp_platform.features.jwt.model import IssuerRow
 from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.rbac.model import RoleRow
-from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
+from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Manifest(msgspec.Struct, frozen=True, array_like=True):
@@ -34,6 +34,10 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     """Upstream id → shards of its tools."""
     issuers: bytes
     limits: bytes
+    prompts: dict[str, list[bytes]] = {}
+    """Upstream id → shards of its prompts; likewise the next two."""
+    resources: dict[str, list[bytes]] = {}
+    templates: dict[str, list[bytes]] = {}
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
@@ -53,6 +57,23 @@ class SessionEnded(msgspec.Struct, frozen=True, tag="session_ended"):
     until: float
 
 
+class ListsChanged(msgspec.Struct, frozen=True, tag="lists_changed"):
+    """Lists of a server have changed, or the server says so. Sent after the revision that holds the new ones."""
+
+    upstream: str
+    kinds: tuple[str, ...]
+    """Of `tools`, `prompts` and `resources` (which stands for templates too)."""
+    revision: int = 0
+    """The revision that holds the new ones: nobody is told before it was taken."""
+
+
+class ListsHint(msgspec.Struct, frozen=True, tag="lists_hint"):
+    """A worker heard a server say that its lists have changed."""
+
+    upstream: str
+    kinds: tuple[str, ...]
+
+
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """A worker introduces itself."""
 
@@ -68,8 +89,8 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
     revision: int
 
 
-FromControl = Heartbeat | SessionEnded
-FromWorker = Hello | Taken | SessionEnded
+FromControl = Heartbeat | SessionEnded | ListsChanged
+FromWorker = Hello | Taken | SessionEnded | ListsHint
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +107,12 @@ class Snapshot:
     """By exposed name."""
     issuers: tuple[IssuerRow, ...] = ()
     limits: tuple[LimitRow, ...] = ()
+    prompts: dict[str, PromptRow] = field(default_factory=dict)
+    """By exposed name."""
+    resources: dict[str, ResourceRow] = field(default_factory=dict)
+    """By exposed URI."""
+    templates: dict[str, TemplateRow] = field(default_factory=dict)
+    """By exposed template."""
 
     def key(self, key_id: str) -> KeyRow | None:
         return self.keys[bucket(key_id, len(self.keys))].get(key_id)

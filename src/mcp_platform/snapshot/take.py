@@ -5,7 +5,6 @@ hold the loop for 104 ms (measured), so after each slice of work the loop gets i
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import TypeVar
 
 from mcp_platform.base import clock
@@ -15,7 +14,7 @@ from mcp_platform.features.identity.model import PrincipalRow
 from mcp_platform.features.jwt.model import IssuerRow
 from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.rbac.model import RoleRow
-from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
+from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
 from mcp_platform.snapshot.codec import SNAPSHOT_INVALID, decode_rows
 from mcp_platform.snapshot.model import Manifest, Snapshot
 from mcp_platform.snapshot.shelf import Shelf
@@ -23,7 +22,10 @@ from mcp_platform.snapshot.shelf import Shelf
 SLICE_S = 0.003
 """Seconds of work before the loop gets its turn: with one more shard (under 1 ms) it stays below 5 ms."""
 Identified = TypeVar("Identified", KeyRow, PrincipalRow)
+Exposed = TypeVar("Exposed", ToolRow, PromptRow, ResourceRow, TemplateRow)
 Row = TypeVar("Row")
+Names = dict[bytes, list[str]]
+"""Shard → the exposed names that came from it."""
 
 
 class Taker:
@@ -33,8 +35,8 @@ class Taker:
         self._shelf = shelf
         self._manifest: Manifest | None = None
         self._snapshot = Snapshot()
-        self._tool_names: dict[bytes, list[str]] = {}
-        """Shard of tools → the exposed names that came from it."""
+        self._names: tuple[Names, Names, Names, Names] = ({}, {}, {}, {})
+        """Of tools, prompts, resources and templates."""
         self._slice_began = 0.0
 
     async def take(self, manifest: Manifest) -> Snapshot:
@@ -58,9 +60,25 @@ class Taker:
         limits = old.limits
         if before is None or before.limits != manifest.limits:
             limits = tuple(self._rows(manifest.limits, LimitRow))
-        tools, names = await self._tools(manifest)
-        self._snapshot = Snapshot(manifest.revision, keys, principals, roles, upstreams, tools, issuers, limits)
-        self._manifest, self._tool_names = manifest, names
+        of_tools, of_prompts, of_resources, of_templates = self._names
+        tools, of_tools = await self._exposed(manifest.tools, old.tools, of_tools, ToolRow)
+        prompts, of_prompts = await self._exposed(manifest.prompts, old.prompts, of_prompts, PromptRow)
+        resources, of_resources = await self._exposed(manifest.resources, old.resources, of_resources, ResourceRow)
+        templates, of_templates = await self._exposed(manifest.templates, old.templates, of_templates, TemplateRow)
+        self._snapshot = Snapshot(
+            manifest.revision,
+            keys,
+            principals,
+            roles,
+            upstreams,
+            tools,
+            issuers,
+            limits,
+            prompts,
+            resources,
+            templates,
+        )
+        self._manifest, self._names = manifest, (of_tools, of_prompts, of_resources, of_templates)
         return self._snapshot
 
     async def _buckets(
@@ -82,31 +100,30 @@ class Taker:
             buckets.append(rows)
         return tuple(buckets)
 
-    async def _tools(self, manifest: Manifest) -> tuple[dict[str, ToolRow], dict[bytes, list[str]]]:
-        wanted = [address for shards in manifest.tools.values() for address in shards]
-        if wanted == list(self._tool_names):
-            return self._snapshot.tools, self._tool_names
-        tools = dict(self._snapshot.tools)
+    async def _exposed(
+        self, shards: dict[str, list[bytes]], old: dict[str, Exposed], came: Names, row: type[Exposed]
+    ) -> tuple[dict[str, Exposed], Names]:
+        """What agents see of one kind, by exposed name; `came` says which shard each of `old` came from."""
+        wanted = [address for addresses in shards.values() for address in addresses]
+        if wanted == list(came):
+            return old, came
+        found = dict(old)
         keep = set(wanted)
-        for address, names in self._tool_names.items():
+        for address, names in came.items():
             if address not in keep:
                 for name in names:
-                    tools.pop(name, None)
+                    found.pop(name, None)
                 await self._breathe()
-        now: dict[bytes, list[str]] = {}
-        async for address, rows in self._new_tools(wanted):
-            if rows is not None:
-                tools.update((each.exposed, each) for each in rows)
-            now[address] = [each.exposed for each in rows] if rows is not None else self._tool_names[address]
-        return tools, now
-
-    async def _new_tools(self, wanted: list[bytes]) -> AsyncIterator[tuple[bytes, list[ToolRow] | None]]:
+        now: Names = {}
         for address in wanted:
-            if address in self._tool_names:
-                yield address, None
-            else:
-                yield address, self._rows(address, ToolRow)
-                await self._breathe()
+            if address in came:
+                now[address] = came[address]
+                continue
+            rows = self._rows(address, row)
+            found.update((each.exposed, each) for each in rows)
+            now[address] = [each.exposed for each in rows]
+            await self._breathe()
+        return found, now
 
     def _rows(self, address: bytes, row: type[Row]) -> list[Row]:
         content = self._shelf.read_shard(address)

@@ -46,7 +46,11 @@ class Duration(click.ParamType[int]):
 @click.option("--agent", metavar="NAME", help="The agent that will hold it; recorded with every call.")
 @click.option("--role", "roles", multiple=True, metavar="ROLE", help="Grant this role to the principal. Repeatable.")
 @click.option(
-    "--scope", "scopes", multiple=True, metavar="SERVER/TOOL", help="Narrow the key to these tools. Repeatable."
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="RULE",
+    help="Narrow the key to this rule, which has the form of a role's. Repeatable.",
 )
 @click.option("--expires-in", type=Duration(), metavar="TIME", help="For example 90d. Without it the key has no end.")
 @with_session

@@ -1,4 +1,4 @@
-"""`role create|list|delete|grant|revoke`: named lists of tools, and who holds them."""
+"""`role create|list|delete|grant|revoke`: named lists of what may be used, and who holds them."""
 
 import click
 
@@ -11,7 +11,7 @@ from mcp_platform.cli.table import render
 @click.group(
     cls=LazyGroup,
     entries={
-        "create": Entry("role", "create", "Make a role from rules of the form SERVER/TOOL."),
+        "create": Entry("role", "create", "Make a role from rules of what it allows."),
         "list": Entry("role", "list_roles", "List roles, what they allow and who holds them."),
         "delete": Entry("role", "delete", "Delete a role that nobody holds."),
         "grant": Entry("role", "grant", "Give a role to a principal."),
@@ -21,7 +21,7 @@ from mcp_platform.cli.table import render
 def role() -> None:
     """Make roles and give them to principals. What no role allows is refused.
 
-    The built-in role `member` allows every approved tool of every server.
+    The built-in role `member` allows every approved tool, every prompt and every resource of every server.
     """
 
 
@@ -30,6 +30,7 @@ def role() -> None:
     examples=[
         "mcp-platform role create reader --allow git/git_log --allow git/git_diff",
         "mcp-platform role create clock --allow 'time/*'",
+        "mcp-platform role create docs --allow 'prompts:wiki/*' --allow 'resources:wiki/*'",
     ],
 )
 @click.argument("name")
@@ -38,8 +39,8 @@ def role() -> None:
     "rules",
     multiple=True,
     required=True,
-    metavar="SERVER/TOOL",
-    help="A tool; `*` stands for any server or any tool. Repeatable.",
+    metavar="RULE",
+    help="SERVER/TOOL, prompts:SERVER/NAME or resources:SERVER/URI; `*` stands for any, as a whole side. Repeatable.",
 )
 @with_session
 def create(session: Session, *, name: str, rules: tuple[str, ...]) -> None:
@@ -61,7 +62,7 @@ def list_roles(session: Session) -> None:
     rows = [[row["name"], row["rules"], row["holders"] or "nobody", row["built_in"]] for row in answer["roles"]]
     session.out.line(render(["name", "allows", "held by", "built in"], rows))
     session.out.advice("")
-    session.out.advice("Make one: mcp-platform role create NAME --allow SERVER/TOOL")
+    session.out.advice("Make one: mcp-platform role create NAME --allow RULE")
 
 
 @click.command(cls=Page, examples=["mcp-platform role delete reader"])

@@ -11,7 +11,7 @@ from mcp_platform.features.apikeys.model import shard_of
 from mcp_platform.features.apikeys.tables import API_KEYS
 from mcp_platform.features.identity.check import is_agent_name, is_principal_name
 from mcp_platform.features.identity.tables import PRINCIPALS, add_principal, principal_id_of
-from mcp_platform.features.rbac.check import is_rule
+from mcp_platform.features.rbac.check import RULE_FORM, is_rule
 from mcp_platform.features.rbac.errors import FORBIDDEN
 from mcp_platform.features.rbac.tables import grant, role_exists
 from mcp_platform.store.action import Action, Change, Context, Touched
@@ -37,7 +37,7 @@ class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[str, ...] = ()
     """Roles to grant to the principal besides."""
     scopes: tuple[str, ...] | None = None
-    """`server/tool` patterns that narrow what the principal's roles allow."""
+    """Rules, formed as a role's, that narrow what the principal's roles allow."""
     expires_in_s: float | None = None
     """Seconds; None means no expiry."""
 
@@ -120,7 +120,7 @@ def _check(params: NewKey) -> None:
     if params.agent is not None and not is_agent_name(params.agent):
         raise Fault(INVALID, "An agent's name is 1 to 64 of letters, digits, spaces and `._@/+-`.")
     if params.scopes is not None and (len(params.scopes) > MAX_SCOPES or not all(map(is_rule, params.scopes))):
-        raise Fault(INVALID, "Scopes are at most 100 patterns `server/tool`; either side may be `*` as a whole.")
+        raise Fault(INVALID, f"Scopes are at most 100 rules. {RULE_FORM}")
     if params.expires_in_s is not None and not 0 < params.expires_in_s <= MAX_LIFE_S:
         raise Fault(INVALID, "A key expires in more than no time and in at most ten years.")
 

@@ -18,7 +18,7 @@ from mcp_platform.features.ratelimit.check import (
 )
 from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.ratelimit.tables import LIMITS, add_limit, limits, principal_names
-from mcp_platform.features.rbac.check import is_rule
+from mcp_platform.features.rbac.check import is_tool_rule
 from mcp_platform.store.action import Action, Change, Context, Touched
 from mcp_platform.store.page import Which, pick
 from mcp_platform.store.permission import Permission
@@ -133,7 +133,7 @@ def _wrong_scope(params: NewLimit) -> str | None:
         return None
     if params.by == "everyone" and params.principal is not None:
         return "A limit that everyone shares is not for one principal."
-    if params.tool is not None and not is_rule(params.tool):
+    if params.tool is not None and not is_tool_rule(params.tool):
         return "A limit's tool has the form `server/tool`; either side may be `*` as a whole."
     if params.tool is not None and params.endpoint not in ("*", "tools/call"):
         return "A limit of a tool has the endpoint tools/call."

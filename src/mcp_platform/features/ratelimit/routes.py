@@ -9,7 +9,7 @@ from mcp_platform.features.identity.errors import PRINCIPAL_UNKNOWN
 from mcp_platform.features.identity.routes import PrincipalName
 from mcp_platform.features.ratelimit.actions import ACTIONS
 from mcp_platform.features.ratelimit.check import ENDPOINTS, MAX_COUNT, MAX_PERIOD_S
-from mcp_platform.features.rbac.routes import Rule
+from mcp_platform.features.rbac.routes import ToolRule
 from mcp_platform.store.route import Changed, Listing, Route, by_name
 
 _OF = by_name(ACTIONS)
@@ -42,7 +42,7 @@ class LimitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     burst: _Count | None = None
     """Requests at one moment; null: `count`."""
     endpoint: _Endpoint = "*"
-    tool: Rule | None = None
+    tool: ToolRule | None = None
     principal: PrincipalName | None = None
     shadow: bool = False
     """Warning: this allows what is above the limit: it is only reported."""

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from mcp_platform.base.errors import CONFLICT, INVALID, NOT_FOUND, Fault
 from mcp_platform.features.identity.errors import PRINCIPAL_UNKNOWN
 from mcp_platform.features.identity.tables import PRINCIPALS, principal_id_of
-from mcp_platform.features.rbac.check import is_role_name, is_rule
+from mcp_platform.features.rbac.check import RULE_FORM, is_role_name, is_rule
 from mcp_platform.features.rbac.errors import ROLE_BUILT_IN, ROLE_IN_USE
 from mcp_platform.features.rbac.model import RoleRow
 from mcp_platform.features.rbac.tables import ROLE_GRANTS, ROLES, add_role, grant, role_exists
@@ -25,7 +25,7 @@ class NewRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     rules: tuple[str, ...]
-    """`server/tool` patterns."""
+    """`server/tool`, `prompts:server/name`, `resources:server/uri`."""
 
 
 class RoleNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +64,7 @@ def create_role(unit: Unit, params: NewRole, context: Context) -> Change:
     if not is_role_name(params.name):
         raise Fault(INVALID, "A role's name is 1 to 64 of a-z, 0-9 and `_-.`, and begins with a letter or digit.")
     if not params.rules or len(params.rules) > MAX_RULES or not all(map(is_rule, params.rules)):
-        raise Fault(INVALID, "A role has 1 to 1000 rules of the form `server/tool`; either side may be `*` as a whole.")
+        raise Fault(INVALID, f"A role has 1 to 1000 rules. {RULE_FORM}")
     if role_exists(unit, params.name):
         raise Fault(CONFLICT)
     add_role(unit, RoleRow(name=params.name, rules=params.rules))
@@ -134,7 +134,7 @@ ACTIONS = (
         audit=Tag.RBAC_ROLE_CREATE,
         params=NewRole,
         run=create_role,
-        summary="Makes a role from rules of the form `server/tool`.",
+        summary="Makes a role from rules: `server/tool`, `prompts:server/name`, `resources:server/uri`.",
         records=("name", "rules"),
     ),
     Action(

@@ -8,8 +8,9 @@ class RoleRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     name: str
     rules: tuple[str, ...]
-    """`server/tool` patterns; either side may be `*`. `*/*` is every approved tool."""
+    """`server/tool`, `prompts:server/name` and `resources:server/uri`; either side of the slash may be `*`. `*/*` is
+    every approved tool."""
 
 
-MEMBER = RoleRow(name="member", rules=("*/*",))
-"""Built in: every approved tool. The first key's principal holds it."""
+MEMBER = RoleRow(name="member", rules=("*/*", "prompts:*/*", "resources:*/*"))
+"""Built in: every approved tool, every prompt and every resource. The first key's principal holds it."""

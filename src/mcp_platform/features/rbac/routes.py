@@ -7,15 +7,17 @@ import msgspec
 from mcp_platform.base.errors import CONFLICT, NOT_FOUND
 from mcp_platform.features.identity.errors import PRINCIPAL_UNKNOWN
 from mcp_platform.features.rbac.actions import ACTIONS, MAX_RULES
-from mcp_platform.features.rbac.check import MAX_RULE_CHARACTERS
+from mcp_platform.features.rbac.check import MAX_RESOURCE_RULE_CHARACTERS, MAX_RULE_CHARACTERS
 from mcp_platform.features.rbac.errors import ROLE_BUILT_IN, ROLE_IN_USE
 from mcp_platform.store.route import Changed, Listing, Route, by_name
 
 _OF = by_name(ACTIONS)
 ROLE_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-RULE_PATTERN = r"^(\*|[a-z0-9][a-z0-9_-]{0,31})/(\*|[^*\x00-\x1f\x7f]+)$"
+_SIDES = r"(\*|[a-z0-9][a-z0-9_-]{0,31})/(\*|[^*\x00-\x1f\x7f]+)$"
+RULE_PATTERN = r"^(prompts:|resources:|)" + _SIDES
 RoleName = Annotated[str, msgspec.Meta(pattern=ROLE_PATTERN, max_length=64)]
-Rule = Annotated[str, msgspec.Meta(pattern=RULE_PATTERN, max_length=MAX_RULE_CHARACTERS)]
+Rule = Annotated[str, msgspec.Meta(pattern=RULE_PATTERN, max_length=MAX_RESOURCE_RULE_CHARACTERS)]
+ToolRule = Annotated[str, msgspec.Meta(pattern="^" + _SIDES, max_length=MAX_RULE_CHARACTERS)]
 
 
 class Role(msgspec.Struct, frozen=True):
@@ -23,7 +25,7 @@ class Role(msgspec.Struct, frozen=True):
 
     name: str
     rules: list[str]
-    """`server/tool` patterns."""
+    """`server/tool`, `prompts:server/name`, `resources:server/uri`; either side of the slash may be `*`."""
     built_in: bool
     holders: list[str]
     """Names of principals."""

@@ -1,4 +1,4 @@
-"""Upstream MCP servers and their tools as a worker knows them. No secret stands here."""
+"""Upstream MCP servers and what they offer, as a worker knows it. No secret stands here."""
 
 import msgspec
 
@@ -22,6 +22,16 @@ class UpstreamRow(msgspec.Struct, frozen=True, array_like=True):
     call_timeout_s: float
     max_result_bytes: int
     enabled: bool = True
+    era: str = ""
+    """`legacy` or `modern`, as last seen; a worker finds out for itself what it speaks."""
+    capabilities: bytes = b"{}"
+    """What the server says it can do, as last seen: JSON object."""
+    server_info: bytes = b"{}"
+    """Name and version as the server claims them: JSON object."""
+    instructions: str = ""
+    """What the server tells its clients about itself."""
+    stale: str = ""
+    """Empty: the lists are fresh. Else the stable code of the error for which they are the last good ones."""
 
 
 class ToolRow(msgspec.Struct, frozen=True, array_like=True):
@@ -43,3 +53,48 @@ class ToolRow(msgspec.Struct, frozen=True, array_like=True):
     """JSON, verbatim."""
     read_only: bool = False
     """True where an administrator said that calling it changes nothing."""
+
+
+class PromptRow(msgspec.Struct, frozen=True, array_like=True):
+    """One prompt."""
+
+    upstream: str
+    """Upstream id."""
+    server: str
+    """Upstream name, as roles and records call it."""
+    name: str
+    """The upstream's own name for the prompt."""
+    exposed: str
+    """The name agents see: assigned once, never given to another."""
+    definition: bytes
+    """The prompt object as the upstream sent it, verbatim but for `name`: JSON."""
+    definition_hash: str
+    """SHA-256 over the canonical definition, hex."""
+
+
+class ResourceRow(msgspec.Struct, frozen=True, array_like=True):
+    """One resource that its server lists."""
+
+    upstream: str
+    server: str
+    uri: str
+    """The upstream's own URI for the resource."""
+    exposed: str
+    """The URI agents see: assigned once, never given to another server."""
+    definition: bytes
+    """The resource object as the upstream sent it, verbatim but for `uri`: JSON."""
+    definition_hash: str
+
+
+class TemplateRow(msgspec.Struct, frozen=True, array_like=True):
+    """One resource template (RFC 6570)."""
+
+    upstream: str
+    server: str
+    template: str
+    """The upstream's own `uriTemplate`."""
+    exposed: str
+    """The template agents see: assigned once, never given to another server."""
+    definition: bytes
+    """The template object as the upstream sent it, verbatim but for `uriTemplate`: JSON."""
+    definition_hash: str

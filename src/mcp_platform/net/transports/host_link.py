@@ -30,7 +30,7 @@ from mcp_platform.net.transports.host_wire import (
     Withdrawn,
     unpack,
 )
-from mcp_platform.net.transports.model import Answer, Call, Caller, Target
+from mcp_platform.net.transports.model import Answer, Call, Caller, Listener, Listening, Target, Wanted
 from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_LOST
 
 HOST_RESTART_S = 5.0
@@ -187,6 +187,15 @@ class HostLink:
     async def probe(self, timeout_s: float) -> Found:
         """Start the server if need be and say what it is. Raises Fault(upstream_*) with `stage` in its data."""
         return await self._host.probe(self._target, timeout_s)
+
+    async def listen(
+        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
+    ) -> Listening:
+        """Not yet."""
+        raise Fault(UPSTREAM_DOWN)
+
+    async def tell(self, owner: str, capabilities: bytes, method: str, params: bytes) -> None:
+        """Not yet."""
 
     async def close(self) -> None:
         """Nothing of the link's own is open."""

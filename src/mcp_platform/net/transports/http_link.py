@@ -15,7 +15,7 @@ from mcp_platform.net.transports.broker_wire import CredentialSource
 from mcp_platform.net.transports.era import Found
 from mcp_platform.net.transports.http_endpoint import Endpoint, Nobody
 from mcp_platform.net.transports.http_session import Session, SessionGone, Sessions
-from mcp_platform.net.transports.model import Answer, Call, Caller, Target
+from mcp_platform.net.transports.model import Answer, Call, Caller, Listener, Listening, Target, Wanted
 from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_GARBAGE
 from mcp_platform.wire import headers, versions
 
@@ -57,6 +57,15 @@ class HttpLink:
         session = await self._session(call)
         assert session.found is not None, "a session that is given out is open"
         return session.found
+
+    async def listen(
+        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
+    ) -> Listening:
+        """Not yet."""
+        raise Fault(UPSTREAM_DOWN)
+
+    async def tell(self, owner: str, capabilities: bytes, method: str, params: bytes) -> None:
+        """Not yet."""
 
     async def close(self) -> None:
         """End every session, whatever is under way. Connections belong to the client, which outlives a link."""

@@ -8,7 +8,7 @@ from mcp_platform.net.client import HttpClient
 from mcp_platform.net.transports.broker_wire import CredentialSource
 from mcp_platform.net.transports.host_link import HostConnection, HostLink
 from mcp_platform.net.transports.http_link import HttpLink
-from mcp_platform.net.transports.model import Target
+from mcp_platform.net.transports.model import Announced, Target
 
 
 class UpstreamLinks:
@@ -21,6 +21,8 @@ class UpstreamLinks:
         self._settings = settings
         self._kept: dict[str, tuple[Target, HttpLink | HostLink]] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self.announced: Announced = lambda upstream, method: None
+        """Called when an upstream said that a list of its changed, whoever listens."""
 
     def link(self, target: Target) -> HttpLink | HostLink:
         """The link for `target`; one of an older version is closed behind the calls it still has."""
@@ -32,6 +34,10 @@ class UpstreamLinks:
         made = self._make(target)
         self._kept[target.id] = (target, made)
         return made
+
+    def health(self) -> dict[str, str]:
+        """The circuit of each upstream that was called: `closed`, `open` or `half_open`."""
+        return dict.fromkeys(self._kept, "closed")
 
     def _make(self, target: Target) -> HttpLink | HostLink:
         if target.transport == "http":

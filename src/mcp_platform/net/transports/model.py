@@ -1,10 +1,12 @@
 """One call to an upstream, whatever the transport and the revision it speaks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
+from mcp_platform.base.errors import Fault
 from mcp_platform.net.client_trust import Trust
 
 
@@ -49,6 +51,9 @@ class Call(msgspec.Struct, frozen=True):
     timeout_s: float = 60.0
     """Until the first byte of an answer or the next sign of life, in seconds."""
     max_result_bytes: int = 16 * 1024 * 1024
+    param_headers: tuple[tuple[str, str], ...] = ()
+    """`Mcp-Param-*` headers and their values as text, from the tool's `x-mcp-header`; only a modern server over HTTP
+    gets them."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -57,6 +62,7 @@ class Target(msgspec.Struct, frozen=True):
     id: str
     version: int
     transport: str
+    """`http` (streamable HTTP, and what it may fall back to), `sse` (HTTP+SSE of 2024-11-05) or `stdio`."""
     url: str | None
     has_credentials: bool
     interactive: bool
@@ -70,6 +76,49 @@ class Caller(Protocol):
 
     async def ask(self, method: str, params: bytes) -> Answer:
         """A request of the server to its client (elicitation, sampling, roots). Answers when the client did."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a listener wants to hear of an upstream."""
+
+    tools: bool = False
+    """That its list of tools changed; likewise the next two."""
+    prompts: bool = False
+    resources: bool = False
+    uris: frozenset[str] = frozenset()
+    """Changes of these resources, by the server's own URI."""
+
+
+class Listener(Protocol):
+    """Told of an upstream's changes. None of its methods waits."""
+
+    def heard(self, method: str, params: bytes) -> None:
+        """`notifications/{tools,prompts,resources}/list_changed` or `notifications/resources/updated`; `params` are
+        verbatim JSON less the subscription id of 2026-07-28. The URI may be one below a wanted one (2025-11-25)."""
+
+    def renewed(self) -> None:
+        """It was broken and is whole again: changes may have been missed."""
+
+    def failed(self, fault: Fault) -> None:
+        """It is broken now and tried again, later and later, until it is closed."""
+
+
+class Listening(Protocol):
+    """An open ear at an upstream."""
+
+    @property
+    def honoured(self) -> Wanted:
+        """The part of what is wanted that the server can tell, by its capabilities or its acknowledgement."""
+
+    async def want(self, wanted: Wanted) -> None:
+        """Want something else from now on. Raises Fault(upstream_*); then the former is still listened for."""
+
+    async def close(self) -> None:
+        """Nothing is heard any more."""
+
+
+Announced = Callable[[str, str], None]
+"""Called with an upstream's id and the method of a `list_changed` notification, whoever listens."""
 
 
 @dataclass(slots=True)
@@ -97,6 +146,15 @@ class Link(Protocol):
 
     async def call(self, call: Call, caller: Caller) -> Answer:
         """Send one request and wait for its answer. Raises Fault(upstream_*)."""
+
+    async def listen(
+        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
+    ) -> Listening:
+        """Hear of changes, on behalf of `owner` or of all. Raises Fault(upstream_*) where it cannot be opened at all;
+        what breaks later mends itself."""
+
+    async def tell(self, owner: str, capabilities: bytes, method: str, params: bytes) -> None:
+        """A notification of a legacy client to its own session at a legacy server, where there is one now."""
 
     async def close(self) -> None:
         """Let go of every connection of this link."""

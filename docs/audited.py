@@ -62,9 +62,9 @@ def lines(table: Table) -> list[str]:
 def _methods() -> list[tuple[str, str, str]]:
     return [
         (f"`{name}`", "`Intent` and `Outcome`", "before it is sent to the server; before its answer is released")
-        if name == "tools/call"
+        if method.sent
         else (f"`{name}`", "`Answered`", "before it is answered")
-        for name in METHODS
+        for name, method in METHODS.items()
     ]
 
 

@@ -13,27 +13,25 @@ import msgspec
 from mcp_platform.base import ids
 from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.log import Log
-from mcp_platform.features.upstreams.model import ToolRow
 from mcp_platform.gateway import answers, input_required
 from mcp_platform.gateway.errors import PARKED_GONE, QUESTIONS_TOO_MANY
 from mcp_platform.gateway.identity import Identity
+from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.outlet import Outlet, Reply
 from mcp_platform.journal.calls import Ticket
 from mcp_platform.net.transports.model import Answer, Call, Link
-from mcp_platform.wire import jsonrpc
+from mcp_platform.wire import capabilities, jsonrpc
+from mcp_platform.wire.errors import CAPABILITY_MISSING
 from mcp_platform.wire.versions import SERVER_INFO_KEY
 
 log = Log(__name__)
 MAX_QUESTIONS = 32
 """Questions of a server within one call: what no person answers patiently, a loop does."""
-CAPABILITY_OF = {
-    "elicitation/create": "elicitation",
-    "sampling/createMessage": "sampling",
-    "roots/list": "roots",
-}
-"""A server's question → the client capability that allows it."""
 _UNSUPPORTED = jsonrpc.error_object(-32601, "The client does not support this request.", {})
 _UNANSWERED = jsonrpc.error_object(-32603, "The client did not answer in time.", {})
+
+
+Rewrite = Callable[[Answer], Answer]
 
 
 @dataclass(slots=True)
@@ -47,10 +45,12 @@ class Question:
 
 @dataclass(slots=True, eq=False)
 class ActiveCall:
-    """One call to a tool, from its permission to its answer."""
+    """One request that goes to an upstream, from its permission to its answer."""
 
     identity: Identity
-    tool: ToolRow
+    endpoint: str
+    """Name of the endpoint through which it was asked for."""
+    item: Item
     call: Call
     capabilities: dict[str, object]
     """Of the END client, as this request declares them."""
@@ -61,11 +61,15 @@ class ActiveCall:
     """Sends a legacy client one question on its stream."""
     relay_questions: "Callable[[ActiveCall, Link, Answer], Awaitable[Answer]]"
     """Deals with an upstream's own `input_required`: the final answer, or what to tell a modern client."""
+    rewrite: "Rewrite | None" = None
+    """What the client is to see instead of the upstream's answer; None: the answer."""
     ticket: Ticket | None = None
     """The intent in the journal, which waits for its outcome; None until it is there."""
     patience_s: float = 300.0
     questions: dict[str, Question] = field(default_factory=dict)
     asked: int = 0
+    undeclared: dict[str, object] | None = None
+    """What the server wanted of the client that the client had not declared, if it did."""
     task: "asyncio.Task[None] | None" = None
     cut: Fault | None = None
     """Why the call was cut off from here, if it was."""
@@ -79,7 +83,9 @@ class ActiveCall:
 
     async def ask(self, method: str, params: bytes) -> Answer:
         """A question of the server. Answers with an error where the client cannot be asked or does not answer."""
-        if CAPABILITY_OF.get(method, "") not in self.capabilities:
+        needed = capabilities.required(method, params)
+        if needed is None or not capabilities.declares(self.capabilities, needed):
+            self.undeclared = needed
             return Answer(error=_UNSUPPORTED)
         try:
             return await self._ask(method, params)
@@ -131,7 +137,12 @@ class ActiveCall:
             answer = await link.call(self.call, self)
             if input_required.is_one(answer):
                 answer = await self.relay_questions(self, link, answer)
-            return self.outlet.of_answer(answer)
+            if self.rewrite is not None:
+                answer = self.rewrite(answer)
+            reply = self.outlet.of_answer(answer, self.call.method)
+            if self.undeclared is not None and self.outlet.modern and reply.outcome != "ok":
+                return self.outlet.of_fault(Fault(CAPABILITY_MISSING, data={"requiredCapabilities": self.undeclared}))
+            return reply
         except Fault as fault:
             return self.outlet.of_fault(fault)
         except asyncio.CancelledError:

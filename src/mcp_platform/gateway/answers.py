@@ -27,6 +27,9 @@ _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SERVER_INFO_JSON = _encode({SERVER_INFO_KEY: SERVER_INFO})
 _COMPLETE = b'{"resultType":"complete","_meta":' + _SERVER_INFO_JSON
+_IS_COMPLETE = msgspec.Raw(b'"complete"')
+_ONLY_MODERN = frozenset({"resultType", "ttlMs", "cacheScope"})
+"""Members of results that came with 2026-07-28."""
 _STATUS = {-32700: 400, -32600: 400, -32602: 400, -32601: 404, -32020: 400, -32021: 400, -32022: 400}
 """HTTP status of an error that an upstream answered, for a modern client (2026-07-28; unlisted codes: 200)."""
 
@@ -70,14 +73,16 @@ def tool_error(text: str, code: str, data: dict[str, object], *, modern: bool) -
     return _encode(result)
 
 
-def complete(value: dict[str, Any], *, modern: bool) -> bytes:
-    """A result of our own."""
+def complete(value: dict[str, Any], *, modern: bool, meta: dict[str, Any] | None = None) -> bytes:
+    """A result of our own, with `meta` in its `_meta`."""
     if modern:
-        value = {"resultType": "complete", **value, "_meta": {SERVER_INFO_KEY: SERVER_INFO}}
+        value = {"resultType": "complete", **value, "_meta": {SERVER_INFO_KEY: SERVER_INFO, **(meta or {})}}
+    elif meta:
+        value = {**value, "_meta": meta}
     return _encode(value)
 
 
-def relayed_result(answer: Answer, *, modern: bool) -> tuple[bytes, bool]:
+def relayed_result(answer: Answer, method: str, *, modern: bool) -> tuple[bytes, bool]:
     """An upstream's result in the client's dialect, otherwise verbatim, and whether it says that the tool failed.
     Raises Fault(upstream_garbage)."""
     try:
@@ -88,12 +93,28 @@ def relayed_result(answer: Answer, *, modern: bool) -> tuple[bytes, bool]:
         raise Fault(UPSTREAM_GARBAGE) from None
     failed = "isError" in members and bytes(members["isError"]) == b"true"
     if not modern:
-        return (_encode(members) if members.pop("resultType", None) is not None else result), failed
+        return (_encode(_legacy(members)) if not _ONLY_MODERN.isdisjoint(members) else result), failed
+    if method == "resources/read":
+        return _encode(_cached_by_nobody_else(members)), failed
     if "resultType" in members:
         return result, failed
     if "_meta" in members:
         return _encode({"resultType": "complete", **members}), failed
     return (_COMPLETE + b"," + result.lstrip()[1:] if members else _COMPLETE + b"}"), failed
+
+
+def _legacy(members: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """Without what older revisions do not know."""
+    return {name: value for name, value in members.items() if name not in _ONLY_MODERN}
+
+
+def _cached_by_nobody_else(members: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """With caching hints, which 2026-07-28 demands here: an older server gives none, and whatever a server says, who
+    may read a resource is decided for each principal."""
+    if bytes(members.get("resultType", _IS_COMPLETE)) != bytes(_IS_COMPLETE):
+        return members
+    members.setdefault("ttlMs", msgspec.Raw(b"0"))
+    return {"resultType": _IS_COMPLETE, **members, "cacheScope": msgspec.Raw(b'"private"')}
 
 
 def relayed_error(answer: Answer, *, modern: bool) -> tuple[int, bytes, int]:

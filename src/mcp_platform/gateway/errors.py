@@ -37,8 +37,44 @@ TOOL_UNKNOWN = define(
     text="Unknown tool: no tool of this name is available to you; use a name from tools/list.",
     whose="caller",
 )
+PROMPT_UNKNOWN = define(
+    "prompt_unknown",
+    http=400,
+    jsonrpc=-32602,
+    text="Unknown prompt: no prompt of this name is available to you; use a name from prompts/list.",
+    whose="caller",
+)
+RESOURCE_UNKNOWN = define(
+    "resource_unknown",
+    http=400,
+    jsonrpc=-32602,
+    text="Resource not found: no resource of this URI is available to you; use one from resources/list.",
+    whose="caller",
+)
+RESOURCE_UNKNOWN_LEGACY = define(
+    "resource_unknown_legacy",
+    http=400,
+    jsonrpc=-32002,
+    text="Resource not found: no resource of this URI is available to you; use one from resources/list.",
+    whose="caller",
+)
+TASK_UNKNOWN = define(
+    "task_unknown",
+    http=400,
+    jsonrpc=-32602,
+    text="Unknown task: no task of this id is yours; call the tool again.",
+    whose="caller",
+)
+TASKS_NOT_SERVED = define(
+    "tasks_not_served",
+    http=400,
+    jsonrpc=-32602,
+    text="Tasks are served only as the extension io.modelcontextprotocol/tasks of 2026-07-28, to clients that declare "
+    "it; call the tool without a task.",
+    whose="caller",
+)
 CURSOR_INVALID = define(
-    "tools_cursor_invalid",
+    "list_cursor_invalid",
     http=400,
     jsonrpc=-32602,
     text="The cursor is not one that this list gave you; start again without a cursor.",

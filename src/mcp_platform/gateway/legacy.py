@@ -3,8 +3,9 @@
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.gateway import answers, record
+from mcp_platform.gateway import about, answers, record
 from mcp_platform.gateway.asked import slot_of
+from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.errors import PARKED_GONE, RESPONSE_UNEXPECTED
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.methods import SERVED
@@ -21,23 +22,31 @@ from mcp_platform.wire.methods import METHODS
 from mcp_platform.wire.modern import Meta
 
 
-async def serve(world: World, view: View, exchange: Exchange, identity: Identity, message: jsonrpc.Message) -> None:
+async def serve(
+    world: World,
+    view: View,
+    endpoint: Endpoint,
+    exchange: Exchange,
+    identity: Identity,
+    message: jsonrpc.Message,
+) -> None:
     """Answer one message. Raises Fault."""
     if message.method == "initialize" and message.kind == "request":
         record.answered(world, exchange, identity, message.method)
-        _initialize(world, exchange, identity, message)
+        _initialize(world, endpoint, exchange, identity, message)
         return
     _refuse_headless_modern(message)
     session = world.sessions.open(exchange.headers.get(names.SESSION), identity)
     # What another worker sent on is in that worker's record already; an answer to a question is in its owner's.
-    if message.kind != "response" and message.method != "tools/call" and not is_hop(exchange):
+    sent = message.method in METHODS and METHODS[message.method].sent
+    if message.kind != "response" and not sent and not is_hop(exchange):
         record.answered(world, exchange, identity, message.method, session.mark)
     if message.kind == "response":
         await _response(world, exchange, identity, session, message)
     elif message.kind == "notification":
         _notification(world, exchange, session, message)
     else:
-        await _request(world, view, exchange, identity, message, session)
+        await _request(world, view, endpoint, exchange, identity, message, session)
 
 
 def end_session(world: World, exchange: Exchange, identity: Identity) -> None:
@@ -53,7 +62,9 @@ def end_session(world: World, exchange: Exchange, identity: Identity) -> None:
     exchange.reply(200)
 
 
-def _initialize(world: World, exchange: Exchange, identity: Identity, message: jsonrpc.Message) -> None:
+def _initialize(
+    world: World, endpoint: Endpoint, exchange: Exchange, identity: Identity, message: jsonrpc.Message
+) -> None:
     version, capabilities = message.params.get("protocolVersion"), message.params.get("capabilities")
     info = message.params.get("clientInfo")
     if not isinstance(version, str) or not isinstance(capabilities, dict) or not isinstance(info, dict):
@@ -64,9 +75,9 @@ def _initialize(world: World, exchange: Exchange, identity: Identity, message: j
     session = world.sessions.begin(identity, agreed, bytes(raw["capabilities"]), bytes(raw["clientInfo"]))
     result = {
         "protocolVersion": agreed,
-        "capabilities": {"tools": {}},
+        "capabilities": about.capabilities(endpoint, identity.allowed, modern=False),
         "serverInfo": answers.SERVER_INFO,
-        "instructions": answers.INSTRUCTIONS,
+        "instructions": about.instructions(endpoint, identity.allowed),
     }
     assert message.id is not None, "a request has an id"
     body = jsonrpc.result(message.id, msgspec.json.encode(result))
@@ -109,7 +120,13 @@ async def _response(
 
 
 async def _request(
-    world: World, view: View, exchange: Exchange, identity: Identity, message: jsonrpc.Message, session: Session
+    world: World,
+    view: View,
+    endpoint: Endpoint,
+    exchange: Exchange,
+    identity: Identity,
+    message: jsonrpc.Message,
+    session: Session,
 ) -> None:
     method = METHODS.get(message.method)
     if method is None or not method.legacy:
@@ -130,6 +147,7 @@ async def _request(
         view=view,
         exchange=exchange,
         identity=identity,
+        endpoint=endpoint,
         message=message,
         id=message.id,
         meta=meta,

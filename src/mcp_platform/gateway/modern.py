@@ -2,6 +2,7 @@
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.gateway import record
+from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.methods import SERVED
 from mcp_platform.gateway.outlet import Exchange
@@ -14,7 +15,14 @@ from mcp_platform.wire.errors import INVALID_REQUEST, METHOD_NOT_FOUND, VERSION_
 from mcp_platform.wire.methods import METHODS
 
 
-async def serve(world: World, view: View, exchange: Exchange, identity: Identity, message: jsonrpc.Message) -> None:
+async def serve(
+    world: World,
+    view: View,
+    endpoint: Endpoint,
+    exchange: Exchange,
+    identity: Identity,
+    message: jsonrpc.Message,
+) -> None:
     """Answer one message. Raises Fault."""
     if message.kind == "response":
         raise Fault(INVALID_REQUEST)
@@ -31,6 +39,7 @@ async def serve(world: World, view: View, exchange: Exchange, identity: Identity
         view=view,
         exchange=exchange,
         identity=identity,
+        endpoint=endpoint,
         message=message,
         id=message.id,
         meta=meta,
@@ -39,7 +48,7 @@ async def serve(world: World, view: View, exchange: Exchange, identity: Identity
         session=b"",
         hop=isinstance(exchange, HopExchange),
     )
-    if method.name != "tools/call":
+    if not method.sent:
         record.answered(world, exchange, identity, method.name)
     await SERVED[method.name](request)
 

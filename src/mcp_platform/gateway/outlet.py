@@ -106,13 +106,13 @@ class Outlet:
             self._spoke_at = now
             self.exchange.write(b": still at work\n\n")
 
-    def of_answer(self, answer: Answer) -> Reply:
-        """The upstream's answer as this client is to have it. Raises Fault(upstream_garbage)."""
+    def of_answer(self, answer: Answer, method: str) -> Reply:
+        """The upstream's answer to `method` as this client is to have it. Raises Fault(upstream_garbage)."""
         if answer.error is not None:
             status, error, code = answers.relayed_error(answer, modern=self.modern)
             body = jsonrpc.error(self.identity, error)
             return Reply(status, body, outcome="error", error=f"jsonrpc:{code}", content=error)
-        value, failed = answers.relayed_result(answer, modern=self.modern)
+        value, failed = answers.relayed_result(answer, method, modern=self.modern)
         body = jsonrpc.result(self.identity, value)
         return Reply(200, body, outcome="tool_error" if failed else "ok", content=value)
 

@@ -12,10 +12,10 @@ import msgspec
 
 from mcp_platform.base import clock, ids
 from mcp_platform.base.errors import Fault
-from mcp_platform.features.upstreams.model import ToolRow
 from mcp_platform.gateway.active import ActiveCall
 from mcp_platform.gateway.errors import PARKED_GONE, PARKED_TOO_MANY, STATE_INVALID
 from mcp_platform.gateway.identity import Identity
+from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.sealed import Seal
 from mcp_platform.net.transports.model import Answer
 
@@ -29,9 +29,10 @@ class RequestState(msgspec.Struct, frozen=True, array_like=True):
     agent: str
     credential: str
     upstream: str
+    endpoint: str
     method: str
     definition: str
-    """Hash of the tool's definition when the call was authorised."""
+    """Hash of the definition of what was asked for, when the call was authorised."""
     digest: bytes
     """Of the parameters."""
     expires: float
@@ -40,6 +41,15 @@ class RequestState(msgspec.Struct, frozen=True, array_like=True):
     parked: str = ""
     round: int = 0
     inner: str | None = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a request asks, as far as its state is bound to it."""
+
+    endpoint: str
+    method: str
+    digest: bytes
+    """Of the parameters."""
 
 
 def digest_of(params: dict[str, Any]) -> bytes:
@@ -75,22 +85,22 @@ class Parking:
         else:
             call.parked_as = ids.random_text(16)
             self._held[principal] += 1
-        state = self._state(call.identity, call.tool, digest, name=call.parked_as, turn=before + 1)
+        state = self._of_call(call, digest, name=call.parked_as, turn=before + 1)
         self._calls[call.parked_as] = (call, state)
         return self._seal.seal(state)
 
-    def relay(self, identity: Identity, tool: ToolRow, digest: bytes, inner: str | None) -> str:
+    def relay(self, call: ActiveCall, digest: bytes, inner: str | None) -> str:
         """A state around the state of a modern upstream, which holds nothing here."""
-        state = self._state(identity, tool, digest, name="", turn=0)
+        state = self._of_call(call, digest, name="", turn=0)
         return self._seal.seal(msgspec.structs.replace(state, kind="relayed", inner=inner))
 
-    def open(self, text: object, identity: Identity, tool: ToolRow, digest: bytes) -> RequestState:
+    def open(self, text: object, identity: Identity, item: Item, asked: "Asked") -> RequestState:
         """The state, if it was made for exactly this call of this caller. Raises Fault(request_state_invalid)."""
         state = self._seal.open(text) if isinstance(text, str) else None
         if state is None or clock.now() >= state.expires:
             raise Fault(STATE_INVALID)
-        mine = self._state(identity, tool, digest, name=state.parked, turn=state.round)
-        for name in ("principal", "agent", "credential", "upstream", "method", "definition", "digest"):
+        mine = self._state(identity, item, asked, name=state.parked, turn=state.round)
+        for name in ("principal", "agent", "credential", "upstream", "endpoint", "method", "definition", "digest"):
             if getattr(mine, name) != getattr(state, name):
                 raise Fault(STATE_INVALID)
         return state
@@ -114,16 +124,21 @@ class Parking:
             if not self._held[state.principal]:
                 del self._held[state.principal]
 
-    def _state(self, identity: Identity, tool: ToolRow, digest: bytes, *, name: str, turn: int) -> RequestState:
+    def _of_call(self, call: ActiveCall, digest: bytes, *, name: str, turn: int) -> RequestState:
+        asked = Asked(call.endpoint, call.call.method, digest)
+        return self._state(call.identity, call.item, asked, name=name, turn=turn)
+
+    def _state(self, identity: Identity, item: Item, asked: "Asked", *, name: str, turn: int) -> RequestState:
         return RequestState(
             kind="parked",
             principal=identity.principal.id,
             agent=identity.agent,
             credential=identity.credential,
-            upstream=tool.upstream,
-            method="tools/call",
-            definition=tool.definition_hash,
-            digest=digest,
+            upstream=item.upstream.id,
+            endpoint=asked.endpoint,
+            method=asked.method,
+            definition=item.definition,
+            digest=asked.digest,
             expires=clock.now() + self._ttl_s,
             slot=self.slot,
             boot=self.boot,

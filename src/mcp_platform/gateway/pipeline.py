@@ -8,7 +8,9 @@ from mcp_platform.base import clock, ids
 from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.log import Log
 from mcp_platform.gateway import answers, legacy, modern, record
-from mcp_platform.gateway.errors import SESSION_MISSING, SESSION_UNKNOWN
+from mcp_platform.gateway.endpoint import Endpoint
+from mcp_platform.gateway.endpoints import name_of
+from mcp_platform.gateway.errors import PATH_UNKNOWN, SESSION_MISSING, SESSION_UNKNOWN
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.outlet import Exchange
 from mcp_platform.gateway.tokens import KeyUnknown
@@ -32,6 +34,7 @@ async def serve(world: World, exchange: Exchange) -> None:
     try:
         view = world.now_known()
         view, caller = await _identify(world, view, exchange)
+        endpoint = _endpoint(view, exchange)
         if exchange.method == "DELETE":
             view.limits.admit(exchange, caller, None)
             legacy.end_session(world, exchange, caller)
@@ -42,7 +45,7 @@ async def serve(world: World, exchange: Exchange) -> None:
         if not legacy.is_hop(exchange):  # where it came in, it was counted
             view.limits.admit(exchange, caller, message)
         dialect = modern if stateless else legacy
-        await dialect.serve(world, view, exchange, caller, message)
+        await dialect.serve(world, view, endpoint, exchange, caller, message)
     except Fault as fault:
         record.refused(world, exchange, fault, caller, message.method if message else None)
         refuse(exchange, fault, identity, modern=stateless, attributed=attributed)
@@ -50,6 +53,15 @@ async def serve(world: World, exchange: Exchange) -> None:
         error_id = ids.random_text(12)
         log.error("request_failed", exc=error, error_id=error_id)
         refuse(exchange, Fault(INTERNAL), identity, modern=stateless, attributed=attributed, error_id=error_id)
+
+
+def _endpoint(view: View, exchange: Exchange) -> Endpoint:
+    """What the request's URL offers. Raises Fault(path_unknown)."""
+    name = name_of(exchange.path)
+    endpoint = None if name is None else view.endpoints.at(name)
+    if endpoint is None:
+        raise Fault(PATH_UNKNOWN)
+    return endpoint
 
 
 async def _identify(world: World, view: View, exchange: Exchange) -> tuple[View, Identity]:

@@ -18,6 +18,7 @@ from mcp_platform.gateway import pipeline
 from mcp_platform.gateway.app import AgentApp
 from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.feed import Feed
+from mcp_platform.gateway.listing import cursor_seal
 from mcp_platform.gateway.meter import Meter
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking, RequestState
@@ -26,6 +27,7 @@ from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sealed import Seal
 from mcp_platform.gateway.sessions import Session, Sessions
+from mcp_platform.gateway.task_ids import task_seal
 from mcp_platform.gateway.upward import Upward
 from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal
@@ -145,7 +147,8 @@ def _world(inherited: Inherited, slot: int, upward: Upward, journal: CallJournal
         schemas=Schemas(),
         links=upward.links,
         renewal=Renewal(upward.renew),
-        lists_seal=seal_key,
+        cursors=cursor_seal(seal_key),
+        tasks=task_seal(seal_key),
         meter=Meter(inherited.meter),
         journal=journal,
     )

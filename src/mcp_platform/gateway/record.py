@@ -1,24 +1,23 @@
 """What the journal is told of requests: who asked for what, what was decided by which rule, and how it ended."""
 
 import random
-import re
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.features.upstreams.model import ToolRow
 from mcp_platform.gateway.identity import Identity
+from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.outlet import Exchange
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal, Ticket
 from mcp_platform.journal.record import Answered, Intent, Refusal
+from mcp_platform.wire import trace
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 MAX_METHOD_CHARACTERS = 64
 """Characters of a method in a record: a refused one may be anything."""
 
 
-async def intent(journal: CallJournal, request: Request, tool: ToolRow, arguments: bytes) -> Ticket:
-    """Record that `request` is about to be sent to the server of `tool`. Raises Fault(journal_unavailable)."""
+async def intent(journal: CallJournal, request: Request, item: Item, arguments: bytes) -> Ticket:
+    """Record that `request` is about to be sent to the server of `item`. Raises Fault(journal_unavailable)."""
     identity = request.identity
     return await journal.intent(
         Intent(
@@ -31,14 +30,14 @@ async def intent(journal: CallJournal, request: Request, tool: ToolRow, argument
             session=request.session.hex(),
             address=request.exchange.address,
             method=request.message.method,
-            server=tool.server,
-            tool=tool.name,
+            server=item.server,
+            tool=item.name,
             decision="allow",
-            rule=identity.allowed.rule(tool.server, tool.name),
+            rule=item.rule(identity.allowed),
             revision=request.view.snapshot.revision,
             request_bytes=len(request.exchange.body),
-            definition=tool.definition_hash,
-            read_only=tool.read_only,
+            definition=item.definition,
+            read_only=item.read_only,
         ),
         arguments,
     )
@@ -92,9 +91,8 @@ def refused_early(journal: CallJournal, fault: Fault, address: str) -> None:
 def trace_of(request: Request) -> str:
     """The trace that the client says this belongs to (W3C trace context in `_meta`), or one of its own."""
     meta = request.params.get("_meta")
-    given = meta.get("traceparent") if isinstance(meta, dict) else None
-    found = _TRACEPARENT.fullmatch(given) if isinstance(given, str) else None
-    return found[1] if found else f"{random.getrandbits(128):032x}"  # unique, and no secret
+    given = trace.trace_of(meta.get("traceparent")) if isinstance(meta, dict) else None
+    return given or f"{random.getrandbits(128):032x}"  # unique, and no secret
 
 
 def _known_by(identity: Identity) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.outlet import Exchange, Outlet
 from mcp_platform.gateway.world import View, World
@@ -18,6 +19,7 @@ class Request(msgspec.Struct, frozen=True):
     view: View
     exchange: Exchange
     identity: Identity
+    endpoint: Endpoint
     message: Message
     id: Id
     meta: Meta

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 from mcp_platform.gateway import record
 from mcp_platform.gateway.active import ActiveCall
 from mcp_platform.gateway.errors import PARKED_GONE
-from mcp_platform.gateway.parking import RequestState, digest_of, give_answers
+from mcp_platform.gateway.item import Item
+from mcp_platform.gateway.parking import Asked, RequestState, digest_of, give_answers
 from mcp_platform.gateway.request import Request
 from mcp_platform.wire.errors import INVALID_PARAMS
 
@@ -19,8 +19,7 @@ _encode = msgspec.json.Encoder().encode
 
 async def resume(
     request: Request,
-    tool: ToolRow,
-    upstream: UpstreamRow,
+    item: Item,
     start: Callable[[dict[str, msgspec.Raw]], Awaitable[None]],
 ) -> None:
     """Go on with the call that the request's state names. Raises Fault(request_state_invalid, parked_call_gone)."""
@@ -31,7 +30,8 @@ async def resume(
         # Answers without a state belong to nothing of ours: the upstream may know what they are.
         await start({"inputResponses": msgspec.Raw(_encode(responses))})
         return
-    state = world.parking.open(state_text, request.identity, tool, digest_of(request.params))
+    asked = Asked(request.endpoint.name, request.message.method, digest_of(request.params))
+    state = world.parking.open(state_text, request.identity, item, asked)
     if state.kind == "relayed":
         extra = {"inputResponses": msgspec.Raw(_encode(responses))}
         if state.inner is not None:
@@ -46,7 +46,7 @@ async def resume(
 
 
 async def _go_on(request: Request, state: RequestState, responses: dict[str, msgspec.Raw]) -> None:
-    record.answered(request.world, request.exchange, request.identity, "tools/call resumed")
+    record.answered(request.world, request.exchange, request.identity, f"{request.message.method} resumed")
     active = request.world.parking.resume(state)
     if active.task is None or active.task.done():
         raise Fault(PARKED_GONE)

@@ -9,16 +9,20 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.gateway.active import ActiveCall
 from mcp_platform.gateway.asked import Asked
+from mcp_platform.gateway.endpoint import Endpoint
+from mcp_platform.gateway.endpoints import Endpoints
 from mcp_platform.gateway.errors import CONTROL_SILENT, NOT_READY, REVOKED
 from mcp_platform.gateway.identity import Authenticator
 from mcp_platform.gateway.limits import Limits, Refused
-from mcp_platform.gateway.listing import ToolLists
+from mcp_platform.gateway.listing import Cursor, Lists
 from mcp_platform.gateway.meter import Meter
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking
 from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.schemas import Schemas
+from mcp_platform.gateway.sealed import Seal
 from mcp_platform.gateway.sessions import Sessions
+from mcp_platform.gateway.task_ids import TaskId
 from mcp_platform.gateway.tokens import Verified
 from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.transports.links import UpstreamLinks
@@ -33,8 +37,11 @@ class View:
 
     snapshot: Snapshot
     authenticator: Authenticator
-    lists: ToolLists
+    endpoints: Endpoints
     limits: Limits
+
+    def lists(self, endpoint: Endpoint) -> Lists:
+        return self.endpoints.lists(endpoint)
 
 
 @dataclass(slots=True)
@@ -53,7 +60,8 @@ class World:
     schemas: Schemas
     links: UpstreamLinks
     renewal: Renewal
-    lists_seal: bytes
+    cursors: Seal[Cursor]
+    tasks: Seal[TaskId]
     meter: Meter
     journal: CallJournal
     refused: Refused = field(default_factory=Refused)
@@ -83,13 +91,14 @@ class World:
         """Answer by `snapshot` from now on, and cut off what it no longer allows."""
         authenticator = Authenticator(snapshot, self.mac_key, self.resource, self.verified)
         limits = Limits(snapshot, self.meter, self.refused)
-        self.view = View(snapshot, authenticator, ToolLists(snapshot, self.lists_seal), limits)
+        endpoints = Endpoints(snapshot, self.cursors)
+        self.view = View(snapshot, authenticator, endpoints, limits)
         self.known.set()
         self.links.keep({row.id for row in snapshot.upstreams.values() if row.enabled})
         for number, call in enumerate(list(self.calls)):
             if number % 500 == 499:
                 await asyncio.sleep(0)
-            self._cut_if_revoked(call, snapshot, authenticator)
+            self._cut_if_revoked(call, endpoints, authenticator)
 
     def lists_changed(self, changed: ListsChanged) -> None:
         """A server's lists are others now; the snapshot that holds them was taken before."""
@@ -103,13 +112,13 @@ class World:
     def recheck(self, call: ActiveCall) -> None:
         """Cut off `call` if the newest snapshot no longer allows it."""
         if self.view is not None:
-            self._cut_if_revoked(call, self.view.snapshot, self.view.authenticator)
+            self._cut_if_revoked(call, self.view.endpoints, self.view.authenticator)
 
-    def _cut_if_revoked(self, call: ActiveCall, snapshot: Snapshot, authenticator: Authenticator) -> None:
+    def _cut_if_revoked(self, call: ActiveCall, endpoints: Endpoints, authenticator: Authenticator) -> None:
         identity = authenticator.still(call.identity, clock.now())
-        tool = snapshot.tools.get(call.tool.exposed)
-        if identity is None or tool is None or not identity.allowed.permits(tool.server, tool.name):
-            log.info("call_cut", credential=call.identity.credential, tool=call.tool.exposed)
+        endpoint = endpoints.at(call.endpoint)
+        if identity is None or endpoint is None or endpoint.find(call.item, identity.allowed) is None:
+            log.info("call_cut", credential=call.identity.credential, kind=call.item.kind)
             call.stop(Fault(REVOKED))
 
     def forget(self, call: ActiveCall) -> None:

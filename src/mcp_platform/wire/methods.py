@@ -17,17 +17,30 @@ class Method:
     """The member of params that names the target, mirrored in `Mcp-Name`."""
     permission: str | None = None
     """What the caller must hold; None where being known is enough."""
+    sent: bool = False
+    """Whether it goes to an upstream, and so leaves an intent and an outcome in the record."""
 
 
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
+        Method("completion/complete", legacy=True, modern=True, sent=True),
         Method("initialize", legacy=True, modern=False),
         Method("ping", legacy=True, modern=False),
+        Method("prompts/get", legacy=True, modern=True, target="name", permission="prompts:prompt:get", sent=True),
+        Method("prompts/list", legacy=True, modern=True),
+        Method("resources/list", legacy=True, modern=True),
+        Method(
+            "resources/read", legacy=True, modern=True, target="uri", permission="resources:resource:read", sent=True
+        ),
+        Method("resources/templates/list", legacy=True, modern=True),
         Method("server/discover", legacy=False, modern=True),
-        Method("tools/call", legacy=True, modern=True, target="name", permission="tools:tool:call"),
+        Method("tasks/cancel", legacy=False, modern=True, target="taskId", permission="tools:tool:call", sent=True),
+        Method("tasks/get", legacy=False, modern=True, target="taskId", permission="tools:tool:call", sent=True),
+        Method("tasks/update", legacy=False, modern=True, target="taskId", permission="tools:tool:call", sent=True),
+        Method("tools/call", legacy=True, modern=True, target="name", permission="tools:tool:call", sent=True),
         Method("tools/list", legacy=True, modern=True),
     )
 }
-NAMED: dict[str, str] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""Methods whose target is mirrored in `Mcp-Name`, served here or not (2026-07-28)."""
+NAMED: dict[str, str] = {method.name: method.target for method in METHODS.values() if method.target is not None}
+"""Methods whose target is mirrored in `Mcp-Name` (2026-07-28)."""

@@ -13,7 +13,7 @@ ASKABLE = frozenset({"elicitation", "sampling", "roots"})
 
 class _Asked(msgspec.Struct):
     mode: str = "form"
-    tools: msgspec.Raw | None = None
+    tools: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 def required(method: str, params: bytes) -> dict[str, Any] | None:
@@ -28,7 +28,7 @@ def required(method: str, params: bytes) -> dict[str, Any] | None:
     except (msgspec.MsgspecError, ValueError):
         asked = _Asked()
     if method == "sampling/createMessage":
-        return {"sampling": {} if asked.tools is None else {"tools": {}}}
+        return {"sampling": {} if asked.tools is msgspec.UNSET else {"tools": {}}}
     return {"elicitation": {} if asked.mode == "form" else {asked.mode if asked.mode == "url" else "unknown": {}}}
 
 

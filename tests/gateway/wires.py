@@ -6,6 +6,7 @@ import os
 import socket
 from typing import Any, ClassVar
 
+from tests.journeys.connections import rows
 from tests.journeys.platform import Answer, Platform, modern_request
 
 
@@ -57,7 +58,7 @@ class Wire:
 
 def worker_of(platform: Platform, wire: Wire) -> str:
     """Role name of the worker that holds the platform's end of `wire`, told by the kernel's socket tables."""
-    inode = _inode(platform.ports["gateway"], wire.port)
+    _, inode = rows(platform.ports["gateway"])[True, wire.port]
     for name, pid in platform.pids().items():
         folder = f"/proc/{pid}/fd"
         for entry in os.listdir(folder):
@@ -88,15 +89,6 @@ def wires_to_each_worker(platform: Platform) -> dict[str, Wire]:
         wire.close()
     assert found.keys() == wanted, f"64 connections reached only {sorted(found)} of {sorted(wanted)}"
     return found
-
-
-def _inode(local: int, remote: int) -> str:
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        for line in list(table)[1:]:
-            fields = line.split()
-            if fields[1].endswith(f":{local:04X}") and fields[2].endswith(f":{remote:04X}"):
-                return fields[9]
-    raise AssertionError("the kernel knows no such connection")
 
 
 class LegacySession:

@@ -1,7 +1,11 @@
 """Live processes by what the kernel says of them, so that a test ends only what it started."""
 
 import os
+import select
 import signal
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,3 +57,28 @@ def descendants(ancestor: int) -> list[Process]:
         found += below
         parents = {process.pid for process in below}
     return found
+
+
+def kill_and_see_dead(victims: Iterable[int], followers: Iterable[int] = (), timeout_s: float = 3.0) -> None:
+    """SIGKILL `victims`, and wait until they and the `followers`, who die of it, are dead to their last thread.
+
+    A process whose first thread is a zombie may still hold its sockets, because the other threads share them. Its
+    descriptor tells the end of all (pidfd_open(2)).
+    """
+    victims = list(victims)
+    with ExitStack() as stack:
+        living = {}
+        for pid in {*victims, *followers}:
+            with suppress(ProcessLookupError):
+                living[os.pidfd_open(pid)] = pid
+        for descriptor in living:
+            stack.callback(os.close, descriptor)
+        for descriptor, pid in living.items():
+            if pid in victims:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        until = time.monotonic() + timeout_s
+        while living:
+            ended, _, _ = select.select(living, [], [], max(0.0, until - time.monotonic()))
+            assert ended, f"still alive: {sorted(living.values())}"
+            for descriptor in ended:
+                del living[descriptor]

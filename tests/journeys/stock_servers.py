@@ -4,12 +4,13 @@ test_stock_servers.py asserts which era each speaks, so an update of a pin that 
 """
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,15 @@ def legacy_http(log: Path) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port that is free now; these servers cannot be told to choose one and say which."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """A port that is free now; these servers cannot be told to choose one and say which.
+
+    It is below those that the kernel takes for outgoing connections: one of them could have it before the server does.
+    """
+    lowest, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    for _ in range(64):
+        with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(10_000, int(lowest)))) as probe:
+            return probe.getsockname()[1]
+    raise AssertionError("no free port in 64 tries")
 
 
 @contextmanager
@@ -92,7 +99,8 @@ def _served(line: list[str], environment: dict[str, str], port: int, log: Path) 
         _wait_until_it_listens(process, port, log)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself, and the test says why
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -4,11 +4,8 @@ Who demands it: the issue. 20 kills in `./dev test`, 1,000 with --all.
 """
 
 import json
-import os
 import random
 import secrets
-import signal
-import socket
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -21,7 +18,8 @@ import pytest
 from mcp_platform.net import local
 from tests.journeys.callers import Callers
 from tests.journeys.platform import Platform
-from tests.journeys.processes import process_table
+from tests.journeys.processes import kill_and_see_dead, process_table
+from tests.journeys.stock_servers import free_port
 
 pytestmark = pytest.mark.alone
 
@@ -83,9 +81,9 @@ class Trial:
         """Kill, wait until all is as before, and measure."""
         self.platform.wait_for(lambda: bool(self.pids_of(victim)), f"{victim} to be there", BACK_S)
         killed = self.pids_of(victim)
-        for pid in killed:
-            os.kill(pid, signal.SIGKILL)
+        followers = [process.pid for process in self.platform.family()] if victim == "supervisor" else []
         began = time.monotonic()
+        kill_and_see_dead(killed, followers, BACK_S)
         if victim == "supervisor":
             assert self.platform.process is not None
             self.platform.process.wait()
@@ -151,11 +149,6 @@ def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
         if platform.process is not None:
             platform.stop()
     assert trial.left() == []
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def kill_at_random(trial: Trial, kills: int, capsys: pytest.CaptureFixture[str]) -> None:

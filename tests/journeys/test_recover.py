@@ -6,7 +6,6 @@ Who demands it: the issue (clients of all three kinds recover). test_kill.py has
 import json
 import os
 import selectors
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +18,9 @@ import pytest
 
 from tests.journeys import stock_servers as stock
 from tests.journeys.clients import CLIENTS
+from tests.journeys.connections import half_dead
 from tests.journeys.platform import Platform
-from tests.journeys.processes import process_table
+from tests.journeys.processes import kill_and_see_dead, process_table
 from tests.peers.environments import node, npm_folder, python_of
 
 pytestmark = [pytest.mark.alone, pytest.mark.peers]
@@ -84,19 +84,21 @@ class Trial:
         return [pid for name, pid in self.platform.pids().items() if name == victim or name[:-2] + "s" == victim]
 
     def kill(self, victim: str) -> None:
-        """Kill, and wait until the kernel has taken what was open."""
+        """Kill while no client waits for an answer, and go on when every client's end knows that its peer is gone.
+
+        A call on a connection whose worker is dead, but whose end the kernel has not announced yet, would be one that
+        was caught half-way: it dies with its worker, and no server can save it.
+        """
         self.platform.wait_for(lambda: len(self.platform.pids()) == 4 and bool(self.pids_of(victim)), victim)
-        killed, family = self.pids_of(victim), self.platform.family()
-        for pid in killed:
-            os.kill(pid, signal.SIGKILL)
+        followers = [process.pid for process in self.platform.family()] if victim == "supervisor" else []
+        kill_and_see_dead(self.pids_of(victim), followers, BACK_S)
         if victim == "supervisor":
-            killed += [process.pid for process in family]  # they die with it, by themselves
             assert self.platform.process is not None
             self.platform.process.wait()
             self.platform.process = None
         until = time.monotonic() + BACK_S
-        while killed := [pid for pid in killed if pid in process_table()]:
-            assert time.monotonic() < until, f"{victim} does not die: {killed}"
+        while left := half_dead(self.platform.ports["gateway"]):
+            assert time.monotonic() < until, f"no end of the connections from {left}"
             time.sleep(0.005)
 
     def demand_right_answers(self, moment: str, number: int) -> None:

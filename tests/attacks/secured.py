@@ -12,11 +12,13 @@ from tests.journeys.platform import Platform
 TLS = """
 [gateway]
 port = 0
+{public}
 tls_certificate = "{folder}/server.pem"
 tls_key = "{folder}/server-key.pem"
 
 [console]
 port = 0
+{public}
 tls_certificate = "{folder}/server.pem"
 tls_key = "{folder}/server-key.pem"
 
@@ -60,7 +62,7 @@ class Secured(Platform):
 
 
 @contextlib.contextmanager
-def secured(folder: Path, issuer: Authority, minimum: str = "1.3") -> Iterator[Secured]:
+def secured(folder: Path, issuer: Authority, minimum: str = "1.3", public_url: str | None = None) -> Iterator[Secured]:
     """A platform that speaks TLS on both surfaces, ready, and gone afterwards."""
     files = folder / "tls"
     files.mkdir(mode=0o700)
@@ -69,7 +71,8 @@ def secured(folder: Path, issuer: Authority, minimum: str = "1.3") -> Iterator[S
     assert isinstance(made, Secured)
     made.authority, made.folder = issuer.pem, files
     settings = made.data / "mcp-platform.toml"
-    settings.write_text(TLS.format(folder=files, minimum=minimum))
+    public = "" if public_url is None else f'public_url = "{public_url}"'
+    settings.write_text(TLS.format(folder=files, minimum=minimum, public=public))
     try:
         made.start()
         yield made

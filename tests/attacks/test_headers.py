@@ -296,19 +296,36 @@ def test_the_policy_of_pages(directive: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("public_url", "certificate", "secure"),
+    ("public_url", "host", "tls", "secure"),
     [
-        (None, None, False),
-        ("http://mcp.example.com", None, False),
-        ("https://mcp.example.com", None, True),
-        (None, "/etc/ssl/mcp.pem", True),
-        ("http://mcp.example.com", "/etc/ssl/mcp.pem", True),
+        (None, "mcp.example.com", False, False),
+        ("http://mcp.example.com", "0.0.0.0", False, False),
+        ("http://mcp.example.com", "mcp.example.com", True, False),
+        ("https://mcp.example.com", "127.0.0.1", False, True),
+        ("https://mcp.example.com:8443/", "0.0.0.0", True, True),
+        ("https://xn--mnchen-3ya.example", "::", True, True),
+        (None, "mcp.example.com", True, True),
+        (None, "mcp.example.com:8443", True, True),
+        (None, "127.0.0.1", True, False),
+        (None, "0.0.0.0", True, False),
+        (None, "::", True, False),
+        (None, "[2001:db8::1]:8443", True, False),
+        (None, "localhost", True, False),
+        ("https://localhost:8443", "127.0.0.1", True, False),
+        ("https://LocalHost.", "127.0.0.1", True, False),
+        ("https://app.localhost", "127.0.0.1", True, False),
+        ("https://127.0.0.1", "mcp.example.com", True, False),
+        ("https://127.1", "mcp.example.com", True, False),
+        ("https://[::1]:8443", "mcp.example.com", True, False),
+        ("https://203.0.113.7", "0.0.0.0", True, False),
     ],
 )
-def test_hsts_is_said_exactly_where_clients_come_over_tls(
-    public_url: str | None, certificate: str | None, secure: bool
+def test_hsts_is_said_exactly_where_clients_come_over_tls_to_a_name_of_its_own(
+    public_url: str | None, host: str, tls: bool, secure: bool
 ) -> None:
-    assert check.is_secure(public_url, certificate) is secure
+    """A browser that once heard it for `localhost` would ask every server of that machine over https for a year."""
+    assert check.is_secure(public_url, [host], tls=tls) is secure
+    assert check.is_secure(public_url, [host], tls=tls, development=True) is False
     assert b"Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n" in check.for_api(secure=True)
     assert b"Strict-Transport-Security" not in check.for_api(secure=False) + check.for_pages(secure=False)
 

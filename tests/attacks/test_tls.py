@@ -28,6 +28,12 @@ def modern(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    with secured(tmp_path_factory.mktemp("named"), ISSUER, public_url="https://mcp.example.com") as running:
+        yield running
+
+
 SURFACES = pytest.mark.parametrize("surface", ["gateway", "console"])
 
 
@@ -97,9 +103,9 @@ def test_1_2_is_spoken_by_policy_alone_with_forward_secret_ciphers(tmp_path: Pat
 
 
 @SURFACES
-def test_plain_http_gets_a_clear_400_and_no_word_of_hsts(modern: Secured, surface: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", modern.ports[surface], timeout=10)
-    connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {modern.api_key}"})
+def test_plain_http_gets_a_clear_400_and_no_word_of_hsts(named: Secured, surface: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", named.ports[surface], timeout=10)
+    connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {named.api_key}"})
     answer = connection.getresponse()
     body = answer.read()
     assert answer.status == 400
@@ -153,14 +159,26 @@ def test_a_handshake_that_fails_is_told_without_a_line_for_each(modern: Secured)
 
 
 @SURFACES
-def test_every_answer_over_tls_says_hsts(modern: Secured, surface: str) -> None:
+def test_every_answer_over_tls_to_a_name_says_hsts(named: Secured, surface: str) -> None:
+    assert hsts(named, surface) == {"max-age=31536000; includeSubDomains"}
+
+
+@SURFACES
+def test_no_answer_of_a_loopback_address_says_hsts(modern: Secured, surface: str) -> None:
+    """A browser would ask everything on this machine over https for a year."""
+    assert hsts(modern, surface) == {None}
+
+
+def hsts(running: Secured, surface: str) -> set[str | None]:
+    said = set()
     for path in ("/readyz", "/nothing", "/mcp"):
-        connection = modern.connection(surface)
+        connection = running.connection(surface)
         connection.request("GET", path)
         answer = connection.getresponse()
         answer.read()
-        assert answer.getheader("strict-transport-security") == "max-age=31536000; includeSubDomains", path
+        said.add(answer.getheader("strict-transport-security"))
         connection.close()
+    return said
 
 
 def test_the_keys_of_listeners_are_in_no_other_process(modern: Secured) -> None:

@@ -126,3 +126,10 @@ def test_the_development_authority_vouches_for_this_machine_alone(tmp_path: Path
     assert again.certificate.read_bytes() != before
     tls_development.make(tmp_path / "tls", clock.now() + 300 * 86_400)
     assert files.authority.read_bytes() != authority.public_bytes(serialization.Encoding.PEM)
+
+
+def test_a_development_certificate_is_known_by_its_authority(tmp_path: Path) -> None:
+    """Its listeners must not say HSTS, which browsers would keep for `localhost`."""
+    files = tls_development.make(tmp_path / "tls", clock.now())
+    assert Certificate(Pair(files.certificate, files.key), "1.3", "gateway").is_development
+    assert not Certificate(write(tmp_path, rsa.generate_private_key(65537, 2048)), "1.3", "gateway").is_development

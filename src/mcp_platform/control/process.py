@@ -142,9 +142,14 @@ def _console(inherited: Inherited, app: ConsoleApp, record: ControlRecord) -> Ht
     """The people's listener, open."""
     settings = inherited.settings
     app.refused = record.refused
-    secure = is_secure(settings.console.public_url, settings.console.tls_certificate)
-    always, pages = for_api(secure=secure) + VARY, for_pages(secure=secure) + VARY
     tls = certificate_of(settings, "console")
+    secure = is_secure(
+        settings.console.public_url,
+        (settings.console.host,),
+        tls=tls is not None,
+        development=tls is not None and tls.is_development,
+    )
+    always, pages = for_api(secure=secure) + VARY, for_pages(secure=secure) + VARY
     console = HttpServer(
         app,
         settings.http,

@@ -69,7 +69,13 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     gateway = inherited.settings.gateway
     port = inherited.gateway[0].getsockname()[1] if inherited.gateway else gateway.port
     origins = OriginRule.of(gateway.allowed_origins)
-    always = for_api(secure=is_secure(gateway.public_url, gateway.tls_certificate)) + Sharing.of(origins).always
+    tls = certificate_of(inherited.settings, "gateway")
+    secure = is_secure(
+        gateway.public_url,
+        (gateway.host, *gateway.allowed_hosts),
+        tls=tls is not None,
+        development=tls is not None and tls.is_development,
+    )
     server = HttpServer(
         AgentApp(
             world,
@@ -79,8 +85,8 @@ async def _serve(inherited: Inherited, slot: int) -> None:
         ),
         inherited.settings.http,
         gate=inherited.gate,
-        always=always,
-        tls=certificate_of(inherited.settings, "gateway"),
+        always=for_api(secure=secure) + Sharing.of(origins).always,
+        tls=tls,
         name="gateway",
         refused=lambda fault, address: refused_early(journal, fault, address),
     )

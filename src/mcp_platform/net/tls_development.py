@@ -20,6 +20,7 @@ ADDRESSES = ("127.0.0.1", "::1")
 AUTHORITY_DAYS = 365
 LEAF_DAYS = 90
 """The most that Mozilla's modern profile takes. Made anew with the same command; clients trust the authority."""
+AUTHORITY_NAME = "MCP Platform development CA (this machine only)"
 _EARLIER = datetime.timedelta(minutes=5)
 """Clocks of containers and virtual machines differ a little."""
 
@@ -72,6 +73,11 @@ def make(folder: Path, now: float) -> DevelopmentFiles:
     return files
 
 
+def is_development(certificate: x509.Certificate) -> bool:
+    """Whether such an authority has signed it."""
+    return any(name.value == AUTHORITY_NAME for name in certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME))
+
+
 def _names() -> list[x509.GeneralName]:
     addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES]
     return [*(x509.DNSName(name) for name in NAMES), *addresses]
@@ -92,7 +98,7 @@ def _new_authority(
     files: DevelopmentFiles, at: datetime.datetime
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "MCP Platform development CA (this machine only)")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, AUTHORITY_NAME)])
     permitted: list[x509.GeneralName] = [
         *(x509.DNSName(host) for host in NAMES),
         *(x509.IPAddress(ipaddress.ip_network(address)) for address in ADDRESSES),

@@ -19,6 +19,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.key_file import is_ours_alone
 from mcp_platform.base.log import Log
 from mcp_platform.net import tls
+from mcp_platform.net.tls_development import is_development
 from mcp_platform.net.tls_errors import TLS_PAIR_UNUSABLE
 
 LOOK_EVERY_S = 1.0
@@ -98,6 +99,11 @@ class Certificate:
         self.context, self._leaf = load(pair, minimum)
         self._look_at = 0.0
         self._remind_at = 0.0
+
+    @property
+    def is_development(self) -> bool:
+        """Whether it vouches for this machine alone."""
+        return is_development(self._leaf)
 
     def follow(self, now: float) -> None:
         """Look at the files, when it is time. `now`: monotonic seconds. Costs two stat(2); a new pair, 1 ms."""

@@ -1,5 +1,7 @@
 """The table of security headers as bytes, ready to send. Pure: made once, when a surface starts."""
 
+import ipaddress
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from mcp_platform.features.headers.model import HEADERS, NONCE, Header
@@ -7,9 +9,18 @@ from mcp_platform.features.headers.model import HEADERS, NONCE, Header
 _POLICY = "Content-Security-Policy"
 
 
-def is_secure(public_url: str | None, tls_certificate: str | None) -> bool:
-    """Whether clients come over TLS: ours, or that of a proxy in front."""
-    return tls_certificate is not None or (public_url is not None and urlsplit(public_url).scheme == "https")
+def is_secure(public_url: str | None, hosts: Iterable[str], *, tls: bool, development: bool = False) -> bool:
+    """Whether clients come over TLS (ours, or that of a proxy in front) to a name that a browser may hold to it.
+
+    `hosts` are the names that are answered where there is no `public_url`, each with or without a port. A browser would
+    hold every server of this machine to https for `localhost`, so neither that name nor a `development` certificate,
+    which vouches for no other, counts; and no IP address, for which HSTS means nothing (RFC 6797 §8.1.1).
+    """
+    if development:
+        return False
+    if public_url is not None:
+        return urlsplit(public_url).scheme == "https" and _is_name(urlsplit(public_url).hostname)
+    return tls and any(_is_name(urlsplit(f"//{host}").hostname) for host in hosts if host.count(":") < 2)
 
 
 def for_api(*, secure: bool) -> bytes:
@@ -26,6 +37,18 @@ def for_pages(*, secure: bool) -> bytes:
 def page_policy(nonce: str) -> bytes:
     """The policy line of one page; scripts and styles run where they carry `nonce`."""
     return _PAGE_POLICY.replace(NONCE.encode(), nonce.encode("ascii"))
+
+
+def _is_name(host: str | None) -> bool:
+    """Whether `host` is a name that stands for one place: no IP address, and not this machine (RFC 6761 §6.3)."""
+    name = (host or "").rstrip(".").lower()
+    if not name or name == "localhost" or name.endswith(".localhost"):
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return not name.rpartition(".")[2].isdigit()  # what browsers read as IPv4, `127.1` among it (WHATWG URL §3.5)
+    return False
 
 
 def _line(header: Header, value: str | None) -> bytes:

@@ -21,7 +21,8 @@ class Header:
     page: str | None
     """With HTML."""
     only_secure: bool = False
-    """Sent only where the client came over TLS: elsewhere it means nothing (RFC 6797 §7.2)."""
+    """Sent only where clients come over TLS (elsewhere it means nothing, RFC 6797 §7.2) to a name that is no loopback
+    one: see `is_secure`."""
 
 
 _FEATURES = (

@@ -100,6 +100,7 @@ class Exchange:
         """Send the whole answer. `extra` are ready header lines, each with its CRLF."""
         assert not self.started, "a request has one answer"
         self.started = self.finished = True
+        self._callbacks = None  # they refer to whoever holds us, and only the collector would take such a ring apart
         self._channel.answer(self, status, body, content_type, extra)
 
     def start(self, status: int, content_type: str, extra: bytes = b"") -> None:
@@ -129,6 +130,7 @@ class Exchange:
         assert self.started, "what ends has started"
         assert not self.finished, "a stream ends once"
         self.finished = True
+        self._callbacks = None
         self._channel.end_stream(self)
 
     def on_gone(self, callback: Callable[[], None]) -> None:

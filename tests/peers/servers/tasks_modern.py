@@ -1,0 +1,85 @@
+"""A server of 2026-07-28 over stdio, by hand: no SDK serves the tasks extension yet. Standard library alone.
+
+`slow` becomes a task where the client declares the extension, and answers at once where it does not; `always` becomes
+a task whatever the client declares, which no server may do.
+"""
+
+import json
+import sys
+from typing import Any
+
+EXTENSION = "io.modelcontextprotocol/tasks"
+SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
+TASKS: dict[str, dict[str, Any]] = {}
+
+
+def declares(params: dict[str, Any]) -> bool:
+    capabilities = params["_meta"]["io.modelcontextprotocol/clientCapabilities"]
+    return EXTENSION in capabilities.get("extensions", {})
+
+
+def discover(params: dict[str, Any]) -> dict[str, Any]:
+    capabilities = {"tools": {}, "extensions": {EXTENSION: {}}}
+    return {"supportedVersions": ["2026-07-28"], "capabilities": capabilities, "ttlMs": 0, "cacheScope": "private"}
+
+
+def list_tools(params: dict[str, Any]) -> dict[str, Any]:
+    return {"tools": [{"name": name, "inputSchema": SCHEMA} for name in ("always", "slow")]}
+
+
+def call(params: dict[str, Any]) -> dict[str, Any]:
+    text = params["arguments"].get("text", "")
+    if params["name"] == "slow" and not declares(params):
+        return {"content": [{"type": "text", "text": f"at once: {text}"}]}
+    identity = f"task-{len(TASKS) + 1}"
+    TASKS[identity] = {"status": "working", "text": text}
+    return {"resultType": "task", "taskId": identity, "status": "working", "ttlMs": 60000, "pollIntervalMs": 10}
+
+
+def task_of(params: dict[str, Any]) -> dict[str, Any]:
+    if params["taskId"] not in TASKS:
+        raise LookupError
+    return TASKS[params["taskId"]]
+
+
+def get(params: dict[str, Any]) -> dict[str, Any]:
+    task = task_of(params)
+    shown = {"taskId": params["taskId"], "status": task["status"], "ttlMs": 60000}
+    if task["status"] == "completed":
+        shown["result"] = {"content": [{"type": "text", "text": task["text"]}]}
+    return shown
+
+
+def update(params: dict[str, Any]) -> dict[str, Any]:
+    task_of(params).update(status="completed", text=json.dumps(params["inputResponses"], sort_keys=True))
+    return {}
+
+
+def cancel(params: dict[str, Any]) -> dict[str, Any]:
+    task_of(params)["status"] = "cancelled"
+    return {}
+
+
+METHODS = {
+    "server/discover": discover,
+    "tools/list": list_tools,
+    "tools/call": call,
+    "tasks/get": get,
+    "tasks/update": update,
+    "tasks/cancel": cancel,
+}
+
+
+def answer(message: dict[str, Any]) -> dict[str, Any]:
+    if message["method"] not in METHODS:
+        return {"error": {"code": -32601, "message": "no such method"}}
+    try:
+        return {"result": {"resultType": "complete", **METHODS[message["method"]](message["params"])}}
+    except LookupError:
+        return {"error": {"code": -32602, "message": "unknown task"}}
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" in request:
+        print(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer(request)}), flush=True)

@@ -59,6 +59,7 @@ def run_server_suite(
 ) -> dict[str, Scenario]:
     """Every scenario (or the named ones) of `revision` against the server at `url`."""
     found: dict[str, Scenario] = {}
+    folder.mkdir(parents=True, exist_ok=True)
     for name in scenarios or [None]:
         out = folder / (name or "all")
         line = [*command(package), "server", "--url", url, "-o", str(out)]

@@ -47,7 +47,7 @@ PAUSE_S = 0.05
 """Seconds between the notifications of one call; the suite asks for about so much."""
 
 
-class Unanswered(Exception):  # noqa: N818 - no error: the call goes on in another request
+class Unanswered(Exception):
     """The client must answer questions first (modern era)."""
 
     def __init__(self, questions: dict[str, content.Json], state: str | None) -> None:
@@ -59,7 +59,7 @@ class Upstream:
     """The server's handlers and what they remember."""
 
     def __init__(self, log: str | None) -> None:
-        self.log = open(log, "a", buffering=1) if log else None  # noqa: SIM115 - it is open until the process ends
+        self.log = open(log, "a", buffering=1) if log else None
         self.bus = InMemorySubscriptionBus()
         self.changed: set[str] = set()
         """Which of the lists hold the item that comes and goes."""
@@ -223,7 +223,9 @@ class Upstream:
         if params.get("mode") == "url":
             params["elicitationId"] = "sign-in-7"
         if question["method"] == "roots/list":
-            return as_json(await ctx.session.send_request(types.ListRootsRequest(), types.ListRootsResult, metadata=related))
+            return as_json(
+                await ctx.session.send_request(types.ListRootsRequest(), types.ListRootsResult, metadata=related)
+            )
         if question["method"] == "sampling/createMessage":
             sampled = types.CreateMessageRequest.model_validate({**question, "params": params})
             return as_json(await ctx.session.send_request(sampled, types.CreateMessageResult, metadata=related))

@@ -262,7 +262,12 @@ TEMPLATES: list[Json] = [
 def resources(*, changed: bool) -> list[Json]:
     known = [(uri, held["mimeType"]) for uri, held in RESOURCES.items()]
     return [
-        {"uri": uri, "name": uri.removeprefix("test://"), "description": f"Conformance resource {uri}", "mimeType": kind}
+        {
+            "uri": uri,
+            "name": uri.removeprefix("test://"),
+            "description": f"Conformance resource {uri}",
+            "mimeType": kind,
+        }
         for uri, kind in [*known, *([(CHANGING_RESOURCE, "text/plain")] if changed else [])]
     ]
 

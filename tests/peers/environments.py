@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / ".tools" / "peers"
-PYTHON_PEERS = ("mcp1", "mcp2", "time", "sqlite", "fastmcp", "schemathesis", "sslyze")
+PYTHON_PEERS = ("mcp1", "mcp2", "time", "sqlite", "git", "fastmcp", "schemathesis", "sslyze")
+NPM_PEERS = ("npm", "conformance")
 MAKE_TIMEOUT_S = 300.0
 """Seconds one environment may take to be made; the slowest (npm) took 12 on two cores."""
 
@@ -52,10 +53,10 @@ def npm_bin(name: str) -> Path:
     return npm_folder() / "node_modules" / ".bin" / name
 
 
-def npm_folder() -> Path:
-    """The folder whose `node_modules` holds the npm peers."""
-    folder = PEERS / "npm"
-    source = ROOT / "tests" / "peers" / "npm"
+def npm_folder(name: str = "npm") -> Path:
+    """The folder whose `node_modules` holds what `tests/peers/<name>/package.json` names."""
+    folder = PEERS / name
+    source = ROOT / "tests" / "peers" / name
     lock = (source / "package-lock.json").read_bytes()
     with _making(folder, lock) as stale:
         if stale:
@@ -111,8 +112,8 @@ def _environment_of_tools() -> dict[str, str]:
 
 def main(names: list[str]) -> None:
     """Make the named environments, or all; print where each is."""
-    for name in names or (*PYTHON_PEERS, "npm"):
-        print(npm_folder() if name == "npm" else python_of(name).parents[1])
+    for name in names or (*PYTHON_PEERS, *NPM_PEERS):
+        print(npm_folder(name) if name in NPM_PEERS else python_of(name).parents[1])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,106 @@
+"""Runs the official conformance suite as its users do, and reads what it found.
+
+The suite is asked for one revision at a time. What counts is its checks.json, never its exit status: it counts a
+check that could not be made as passed.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.peers.environments import environment_for_node, node, npm_folder
+
+HERE = Path(__file__).parent
+TIME = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
+TIMEOUT_S = 300.0
+"""Seconds one run may take; the longest took 8 on an idle machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What one scenario found."""
+
+    name: str
+    checks: tuple[dict[str, Any], ...]
+
+    @property
+    def outcome(self) -> str:
+        """`pass`, `warning` (a SHOULD was missed), or `failure`; a scenario that checked nothing failed."""
+        statuses = {check["status"] for check in self.checks}
+        if "FAILURE" in statuses or not statuses & {"SUCCESS", "WARNING"}:
+            return "failure"
+        return "warning" if statuses & {"WARNING", "SKIPPED"} or self.could_not_check else "pass"
+
+    @property
+    def could_not_check(self) -> list[str]:
+        """Checks that passed or were left out though the suite saw nothing to check."""
+        return [check["id"] for check in self.checks if (check.get("details") or {}).get("untestable")]
+
+    @property
+    def passed(self) -> int:
+        return sum(check["status"] == "SUCCESS" for check in self.checks)
+
+    def complaints(self) -> list[str]:
+        return [
+            f"{check['id']}: {check['status']} {check.get('errorMessage') or check.get('details')}"
+            for check in self.checks
+            if check["status"] not in ("SUCCESS", "INFO")
+        ]
+
+
+def run_server_suite(
+    package: str, url: str, folder: Path, *, key: str = "", revision: str | None = None, scenarios: Sequence[str] = ()
+) -> dict[str, Scenario]:
+    """Every scenario (or the named ones) of `revision` against the server at `url`."""
+    found: dict[str, Scenario] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in scenarios or [None]:
+        out = folder / (name or "all")
+        line = [*command(package), "server", "--url", url, "-o", str(out)]
+        line += ["--scenario", name] if name else ["--suite", "all"]
+        line += ["--spec-version", revision] if revision else []
+        told = subprocess.run(
+            line,
+            env=environment(url, key),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        results = read(out)
+        assert results, f"the suite found nothing:\n{told.stdout[-4000:]}{told.stderr[-4000:]}"
+        found |= results
+    return found
+
+
+def command(package: str) -> list[str]:
+    """`package` is a name in tests/peers/conformance/package.json."""
+    script = npm_folder("conformance") / "node_modules" / package / "dist" / "index.js"
+    return [str(node()), "--import", str(HERE / "preload.mjs"), str(script)]
+
+
+def environment(url: str, key: str) -> dict[str, str]:
+    address = urlsplit(url)
+    return {
+        **environment_for_node(),
+        "CONFORMANCE_ORIGIN": f"{address.scheme}://{address.netloc}",
+        "CONFORMANCE_KEY": key,
+        "NO_PROXY": os.environ.get("NO_PROXY", "127.0.0.1"),
+    }
+
+
+def read(folder: Path) -> dict[str, Scenario]:
+    """Scenarios by name, from the folders that the suite writes: the name (after `server-`, for a server), the time."""
+    found = {}
+    for path in sorted(folder.rglob("checks.json")):
+        name = TIME.sub("", path.parent.name).removeprefix("server-")
+        found[name] = Scenario(name, tuple(json.loads(path.read_text())))
+    return found

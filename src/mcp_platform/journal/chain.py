@@ -56,3 +56,12 @@ def frame_at(data: bytes | memoryview, at: int) -> Frame | None:
         return None
     body_end = end - HASH_BYTES
     return Frame(bytes(data[at + LENGTH.size : body_end]), bytes(data[body_end:end]), end)
+
+
+def frame_after(previous: bytes, data: bytes, at: int) -> Frame | None:
+    """The frame that begins at `at`; None where no whole one stands there that follows one whose hash is `previous`."""
+    found = frame_at(data, at)
+    if found is None:
+        return None
+    digest = _blake2b(DOMAIN + previous + data[at : found.end - HASH_BYTES], digest_size=HASH_BYTES).digest()
+    return found if digest == found.hash else None

@@ -22,8 +22,8 @@ from mcp_platform.journal.chain import (
     MAGIC,
     MAX_BODY_BYTES,
     OVERHEAD_BYTES,
-    chain_hash,
-    frame_at,
+    Frame,
+    frame_after,
 )
 from mcp_platform.journal.place import SegmentFile
 from mcp_platform.journal.record import AnyRecord, Recovered, Sealed, Segment, Unknown, decode
@@ -108,14 +108,10 @@ class SegmentReader:
             return b""
 
     def _next(self) -> Entry | None:
-        frame = frame_at(self._buffer, self._at)
-        if frame is None or chain_hash(self._hash, frame.body) != frame.hash:
-            # What was read before may have been half written then.
-            self._fill()
-            frame = frame_at(self._buffer, self._at)
-            if frame is None or chain_hash(self._hash, frame.body) != frame.hash:
-                self._buffer, self._at = b"", 0
-                return None
+        frame = self._frame() or self._frame_anew()
+        if frame is None:
+            self._buffer, self._at = b"", 0
+            return None
         entry = Entry(self._index, frame.body, frame.hash, self._offset)
         if self._index == 0:
             self._segment = _segment_id(frame.body)
@@ -123,8 +119,16 @@ class SegmentReader:
         self._at = frame.end
         self._index += 1
         self._hash = frame.hash
-        self.closed = is_closing(frame.body)
+        self.closed = frame.body[1:2] in _CLOSING_KINDS and is_closing(frame.body)
         return entry
+
+    def _frame(self) -> Frame | None:
+        return frame_after(self._hash, self._buffer, self._at)
+
+    def _frame_anew(self) -> Frame | None:
+        """What was read before may have been half written then."""
+        self._fill()
+        return self._frame()
 
     def _fill(self) -> None:
         self._buffer, self._at = self._bytes_at(self._offset, CHUNK_BYTES), 0

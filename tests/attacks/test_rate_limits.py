@@ -2,6 +2,7 @@
 others."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -235,8 +236,8 @@ def test_whoever_fails_behind_an_address_locks_nobody_out(direct: Limited) -> No
         assert error_of(direct.post(BAD_KEY)) == (429, "address_limited")
 
 
-def test_a_token_is_not_verified_for_an_address_that_failed_too_often(direct: Limited) -> None:
-    """Before cryptography: the answer comes without a look at the signature."""
+def test_tokens_that_no_signature_could_save_are_counted_by_address(direct: Limited) -> None:
+    """What can be known without cryptography is; a signature that has to be verified waits (test_token_flood.py)."""
     with direct.limit("tokens", 2, by="address", endpoint="/mcp"):
         tokens = [direct.post("e30.e30." + "A" * 86).status for _ in range(4)]
     assert tokens == [401, 401, 429, 429]
@@ -291,6 +292,28 @@ def test_a_trusted_proxy_names_the_client(proxied: Limited) -> None:
         assert [failed(garbage) for garbage in ("garbage", "1.2.3.4.5", "unknown")] == [401, 401, 429]
         _, key = proxied.new_caller()
         assert proxied.post(key, **{"X-Forwarded-For": "192.0.2.1"}).status == 200
+
+
+def test_refusals_before_a_body_is_read_are_recorded_with_the_clients_address(proxied: Limited) -> None:
+    platform = proxied.platform
+    large = {"Content-Type": "application/json", "Accept": "*/*", "Authorization": f"Bearer {platform.api_key}"}
+    asked: dict[str, tuple[str, str, bytes, dict[str, str]]] = {
+        "credential_missing": ("POST", "/mcp", b"{}", {}),
+        "path_unknown": ("GET", "/nothing", b"", {}),
+        "host_refused": ("POST", "/mcp", b"{}", {"Host": "elsewhere.example"}),
+        "http_body_too_large": ("POST", "/mcp", b" " * 5_000_000, large),
+    }
+    clients = {code: f"192.0.2.{number}" for number, code in enumerate(asked, 50)}
+    for code, (method, path, body, headers) in asked.items():
+        with contextlib.suppress(ConnectionError):
+            platform.request(method, path, body, {**headers, "X-Forwarded-For": clients[code]})
+
+    def recorded() -> dict[object, object]:
+        rows = platform.cli("audit", "search", "kind:refusal", "--limit", "100")["rows"]
+        return {row["error"]: row["address"] for row in rows if row["error"] in clients and row["address"] is not None}
+
+    platform.wait_for(lambda: len(recorded()) == len(asked), "every refusal in the index", 15)
+    assert recorded() == clients
 
 
 def test_a_daily_limit_outlives_the_platform(tmp_path: Path) -> None:

@@ -138,6 +138,30 @@ def test_refused_tokens_are_not_remembered(worker: Worker) -> None:
     assert worker.verified == {}
 
 
+def test_a_forged_token_that_comes_again_costs_no_signature(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MAX_REMEMBERED", 3)
+    forged = [Signer.make("EdDSA", "k1").token(claims(AUDIENCE)) for _ in range(4)]
+    assert all(worker.refuses(token) for token in [*forged, *forged[1:]])
+    assert worker.signatures == 4
+    assert worker.refuses(forged[0]), "the oldest is forgotten"
+    assert worker.signatures == 5
+
+
+def test_a_token_is_taken_when_the_key_that_signed_it_comes(worker: Worker) -> None:
+    """Two keys of one id: what was forged under the old is good under the new."""
+    new = Signer.make("EdDSA", "k1")
+    token = new.token(claims(AUDIENCE))
+    assert worker.refuses(token)
+    worker.take(row(new))
+    assert not worker.refuses(token)
+
+
+def test_no_signature_is_due_for_what_is_bad_without_it(worker: Worker) -> None:
+    for said in ({"aud": "https://elsewhere.example"}, {"exp": 1}, {"iss": "https://nobody.example"}, {"sub": ""}):
+        assert worker.refuses(ED.token({**claims(AUDIENCE), **said}))
+    assert worker.signatures == 0
+
+
 def test_an_unknown_key_is_told_apart_for_the_worker_alone(worker: Worker) -> None:
     with pytest.raises(KeyUnknown) as raised:
         worker.ask(Signer.make("EdDSA", "new").token(claims(AUDIENCE)))

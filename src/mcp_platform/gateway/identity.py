@@ -48,8 +48,8 @@ class Authenticator:
         """Whose each key is, by its id. The key itself is checked with each request."""
 
     def identify(self, headers: dict[str, str], now: float, guard: Callable[[], None]) -> Identity:
-        """Raises Fault(credential_missing, key_invalid, key_expired, token_invalid). `guard` is asked before anything
-        costly and may raise: a key's check costs no more than that question, so keys do without."""
+        """Raises Fault(credential_missing, key_invalid, key_expired, token_invalid). `guard` is asked before a
+        signature is verified and may raise: a key's check costs no more than that question, so keys do without."""
         text = bearer(headers)
         if not text.startswith(apikeys.PREFIX):
             return self._of_token(self._tokens.bearer_of(text, now, guard))

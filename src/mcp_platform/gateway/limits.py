@@ -18,6 +18,7 @@ from mcp_platform.features.upstreams.model import ToolRow
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.meter import Bucket, Meter, Taken
 from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.tokens import SignatureDue
 from mcp_platform.net.peer import counted_as
 from mcp_platform.snapshot.model import Snapshot
 from mcp_platform.wire.jsonrpc import Message
@@ -85,12 +86,10 @@ class Limits:
             raise Fault(RATE_LIMITED, data={"limit": rule}, retry_after_s=taken.wait / _SECOND)
 
     def guard(self, address: str) -> None:
-        """Before a signature is checked: raises Fault(address_limited) where too many from there had no good
-        credential. Counts nothing."""
-        found = self._meter.exhausted(self._buckets_of(address, "/mcp"))
-        if found is not None:
-            bucket, wait = found
-            raise self._address_fault(bucket.rule, wait)
+        """Before a signature is verified: raises SignatureDue where too many from there had no good credential. Counts
+        nothing."""
+        if self._meter.exhausted(self._buckets_of(address, "/mcp")):
+            raise SignatureDue
 
     def failed(self, address: str, path: str) -> None:
         """Count a request without a good credential. Raises Fault(address_limited)."""

@@ -178,8 +178,8 @@ class Meter:
                 words[CHANGES_AT] += 1
         return tat
 
-    def exhausted(self, buckets: Sequence[Bucket]) -> tuple[Bucket, int] | None:
-        """The first bucket that would refuse now, and the nanoseconds it would say. Counts nothing, locks nothing."""
+    def exhausted(self, buckets: Sequence[Bucket]) -> bool:
+        """Whether one of them would refuse now. Counts nothing, locks nothing."""
         now = _now()
         words = self._words
         for each in buckets:
@@ -190,11 +190,10 @@ class Meter:
             while at < 0:
                 bucket = self._other(bucket)
                 at = self._find(bucket, now)
-            if words[at] == bucket.key:
-                after = spend(words[at + 1], bucket.rate.interval, bucket.rate.tolerance, now)
-                if after < 0:
-                    return bucket, -after
-        return None
+            rate = bucket.rate
+            if words[at] == bucket.key and spend(words[at + 1], rate.interval, rate.tolerance, now) < 0:
+                return True
+        return False
 
     def _take(self, buckets: Sequence[Bucket], now: int) -> Taken:
         words = self._words

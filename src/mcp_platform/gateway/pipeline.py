@@ -13,7 +13,7 @@ from mcp_platform.gateway.endpoints import name_of
 from mcp_platform.gateway.errors import PATH_UNKNOWN, SESSION_MISSING, SESSION_UNKNOWN
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.outlet import Exchange
-from mcp_platform.gateway.tokens import KeyUnknown
+from mcp_platform.gateway.tokens import KeyUnknown, SignatureDue
 from mcp_platform.gateway.world import View, World
 from mcp_platform.wire import headers as names
 from mcp_platform.wire import jsonrpc
@@ -66,19 +66,37 @@ def _endpoint(view: View, exchange: Exchange) -> Endpoint:
 
 async def _identify(world: World, view: View, exchange: Exchange) -> tuple[View, Identity]:
     """The caller, and the snapshot that knows it. Failures are counted by address. Raises Fault."""
-    address = exchange.address
     try:
         try:
-            return view, view.authenticator.identify(exchange.headers, clock.now(), lambda: view.limits.guard(address))
+            return _known(view, exchange)
         except KeyUnknown as unknown:
             if not await world.renewal.wait(unknown.issuer):
                 raise
-        view = world.now_known()
-        return view, view.authenticator.identify(exchange.headers, clock.now(), lambda: view.limits.guard(address))
+            return await _known_in_turn(world, exchange)
+        except SignatureDue:
+            return await _known_in_turn(world, exchange)
     except Fault as fault:
         if fault.kind.http == 401:
-            view.limits.failed(address, exchange.path)
+            view.limits.failed(exchange.address, exchange.path)
         raise
+
+
+async def _known_in_turn(world: World, exchange: Exchange) -> tuple[View, Identity]:
+    """As `_known`, under the newest snapshot; later, where the address has failed too often. Raises Fault."""
+    try:
+        return _known(world.now_known(), exchange)
+    except SignatureDue:
+        return await world.turns.take(exchange, lambda: _known(world.now_known(), exchange, in_turn=True))
+
+
+def _known(view: View, exchange: Exchange, *, in_turn: bool = False) -> tuple[View, Identity]:
+    """Raises Fault, KeyUnknown, SignatureDue."""
+
+    def guard() -> None:
+        if not in_turn:
+            view.limits.guard(exchange.address)
+
+    return view, view.authenticator.identify(exchange.headers, clock.now(), guard)
 
 
 def refuse(

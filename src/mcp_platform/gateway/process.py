@@ -66,30 +66,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     upward = Upward(inherited.data, inherited.settings.upstreams)
     journal = start_calls(inherited.data, inherited.settings, slot, bytes(inherited.worker_secret))
     world = _world(inherited, slot, upward, journal)
-    gateway = inherited.settings.gateway
-    port = inherited.gateway[0].getsockname()[1] if inherited.gateway else gateway.port
-    origins = OriginRule.of(gateway.allowed_origins)
-    tls = certificate_of(inherited.settings, "gateway")
-    secure = is_secure(
-        gateway.public_url,
-        (gateway.host, *gateway.allowed_hosts),
-        tls=tls is not None,
-        development=tls is not None and tls.is_development,
-    )
-    server = HttpServer(
-        AgentApp(
-            world,
-            _hosts(inherited.settings, port),
-            origins,
-            TrustedProxies(inherited.settings.gateway.trusted_proxies, inherited.settings.gateway.proxy_header),
-        ),
-        inherited.settings.http,
-        gate=inherited.gate,
-        always=for_api(secure=secure) + Sharing.of(origins).always,
-        tls=tls,
-        name="gateway",
-        refused=lambda fault, address: refused_early(journal, fault, address),
-    )
+    server = _server(inherited, world)
     feed = _feed(inherited, slot, world)
     tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tick(world))]
     hops = await world.owners.serve(inherited.owners[slot], lambda exchange: pipeline.serve(world, exchange))
@@ -105,6 +82,31 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     await upward.close()
     await journal.close()
+
+
+def _server(inherited: Inherited, world: World) -> HttpServer:
+    """The agents' listener; it listens to nothing yet."""
+    gateway = inherited.settings.gateway
+    port = inherited.gateway[0].getsockname()[1] if inherited.gateway else gateway.port
+    origins = OriginRule.of(gateway.allowed_origins)
+    proxies = TrustedProxies(gateway.trusted_proxies, gateway.proxy_header)
+    tls = certificate_of(inherited.settings, "gateway")
+    secure = is_secure(
+        gateway.public_url,
+        (gateway.host, *gateway.allowed_hosts),
+        tls=tls is not None,
+        development=tls is not None and tls.is_development,
+    )
+    return HttpServer(
+        AgentApp(world, _hosts(inherited.settings, port), origins, proxies),
+        inherited.settings.http,
+        gate=inherited.gate,
+        always=for_api(secure=secure) + Sharing.of(origins).always,
+        name="gateway",
+        tls=tls,
+        client=proxies.client,
+        refused=lambda fault, address: refused_early(world.journal, fault, address),
+    )
 
 
 def _spare_collector() -> None:

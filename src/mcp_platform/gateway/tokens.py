@@ -13,14 +13,15 @@ from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.features.identity.model import TENANT, PrincipalRow
-from mcp_platform.features.jwt.check import Issuers, Refused, seal_key
+from mcp_platform.features.jwt.check import Forged, Issuers, Refused, seal_key
 from mcp_platform.features.jwt.errors import TOKEN_INVALID
 from mcp_platform.features.jwt.model import IssuerRow, Token, principal_id
 from mcp_platform.features.vault.check import place, unseal
 from mcp_platform.snapshot.model import Snapshot
 
 MAX_REMEMBERED = 10_000
-"""Tokens of one worker, about 2 KiB each. One more makes the oldest be verified again."""
+"""Tokens of one worker, about 2 KiB each, and marks of forged ones, 0.2 KiB each. One more makes the oldest be verified
+again."""
 MAX_LINES_PER_S = 10
 """Lines about refused tokens in one second of one worker: whoever sends bad ones must not fill the disk."""
 V = TypeVar("V")
@@ -33,6 +34,11 @@ class KeyUnknown(Fault):
     def __init__(self, issuer: str) -> None:
         super().__init__(TOKEN_INVALID)
         self.issuer = issuer
+
+
+class SignatureDue(Exception):
+    """All that can be known of a token without verifying its signature is good, and its address has failed too often
+    for that to be done at once."""
 
 
 class Bearer(msgspec.Struct, frozen=True):
@@ -61,12 +67,14 @@ class Tokens:
         self._marks = hashlib.blake2b(key=mac_key, digest_size=16, person=b"mcpp seen token")
         self._issuers = Issuers(snapshot.issuers, resource, self._secret_of)
         self._known: dict[bytes, Bearer] = {}
+        self._forged: dict[bytes, None] = {}
+        """Marks of tokens that nobody of these issuers signed: to send one again costs us no signature."""
         self._verified = verified
         self._lines = (0.0, 0)
 
     def bearer_of(self, text: str, now: float, guard: Callable[[], None]) -> Bearer:
         """Raises Fault(token_invalid), KeyUnknown where a newer key of the issuer may help, and what `guard` raises: it
-        is asked before a signature is verified."""
+        is asked before a signature is verified, when everything else is good."""
         marking = self._marks.copy()
         marking.update(text.encode())
         mark = marking.digest()
@@ -75,8 +83,7 @@ class Tokens:
             return known
         bearer = self._again(mark, now)
         if bearer is None:
-            guard()
-            bearer = self._verify(mark, text, now)
+            bearer = self._verify(mark, text, now, guard)
         _remember(self._known, mark, bearer)
         return bearer
 
@@ -85,11 +92,15 @@ class Tokens:
         token = self._verified.get(mark)
         return None if token is None else self.still(token, now)
 
-    def _verify(self, mark: bytes, text: str, now: float) -> Bearer:
+    def _verify(self, mark: bytes, text: str, now: float, guard: Callable[[], None]) -> Bearer:
+        if mark in self._forged:
+            raise Fault(TOKEN_INVALID)
         try:
-            issuer, token = self._issuers.verify(text, now)
+            issuer, token = self._issuers.verify(text, now, guard)
         except Refused as refused:
             self._tell(refused.why)
+            if isinstance(refused, Forged):
+                _remember(self._forged, mark, None)
             if refused.renew is not None:
                 raise KeyUnknown(refused.renew) from None
             raise Fault(TOKEN_INVALID) from None

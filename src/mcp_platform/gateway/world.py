@@ -24,6 +24,7 @@ from mcp_platform.gateway.sealed import Seal
 from mcp_platform.gateway.sessions import Sessions
 from mcp_platform.gateway.task_ids import TaskId
 from mcp_platform.gateway.tokens import Verified
+from mcp_platform.gateway.turns import Turns
 from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.snapshot.model import ListsChanged, ListsHint, SessionEnded, Snapshot
@@ -68,6 +69,8 @@ class World:
     """What limits refused since the log was last told."""
     verified: Verified = field(default_factory=dict)
     """Tokens whose signatures need not be verified again."""
+    turns: Turns = field(default_factory=Turns)
+    """Who waits for a signature to be verified."""
     known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with the first snapshot."""
     view: View | None = None

@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
         """A request without a body leaves the connection usable; a body that nobody wants ends it."""
         if head.length or head.chunked or not head.keep_alive or self._surface.draining:
             raise fault
-        status, extra, body = self._refusal(fault)
+        status, extra, body = self._refusal(fault, self._client())
         extra += self._lines()
         extra += KEEP_OLD if head.old else b""
         self._head = None
@@ -232,7 +232,7 @@ class Connection(asyncio.Protocol):
         self._answer_fault(exchange, error if isinstance(error, Fault) else Fault(INTERNAL))
 
     def _answer_fault(self, exchange: Exchange, fault: Fault) -> None:
-        status, extra, body = self._refusal(fault)
+        status, extra, body = self._refusal(fault, exchange.address)
         exchange.reply(status, body, self._surface.refusal_type, extra)
 
     def _settle(self) -> bool:
@@ -270,10 +270,15 @@ class Connection(asyncio.Protocol):
 
     # Ending.
 
-    def _refusal(self, fault: Fault) -> tuple[int, bytes, bytes]:
+    def _refusal(self, fault: Fault, address: str) -> tuple[int, bytes, bytes]:
         """Status, header lines and body; whoever keeps records of refusals is told."""
-        self._surface.refused(fault, self.address)
+        self._surface.refused(fault, address)
         return self._surface.app.refuse(fault)
+
+    def _client(self) -> str:
+        """Whose request is being read. Before its headers are whole nobody but the peer is known."""
+        head = self._head
+        return self.address if head is None else self._surface.client(self.address, head.headers)
 
     def _lines(self) -> bytes:
         """What the request that is being read has on any answer."""
@@ -284,7 +289,7 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, fault: Fault) -> None:
         """Say why, then close in a way that lets the client read it."""
-        status, extra, body = self._refusal(fault)
+        status, extra, body = self._refusal(fault, self._client())
         extra += self._lines()
         if fault.kind is errors.HTTP_METHOD:
             extra += ALLOW

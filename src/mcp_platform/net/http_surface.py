@@ -25,6 +25,8 @@ class Surface:
     """Handlers under way, also those whose client has left."""
     held: int = 0
     """Bytes of unfinished bodies over all connections."""
+    client: Callable[[str, dict[str, str]], str] = lambda peer, _headers: peer
+    """The client's address, by that of the peer and the headers of its request."""
     refused: Callable[[Fault, str], None] = lambda _fault, _address: None
     """Told of every refusal that this server makes by itself, with the client's address."""
     refusal_type: str = "application/json"

@@ -51,16 +51,20 @@ class HttpServer:
         pages: bytes | None = None,
         name: str,
         tls: Certificate | None = None,
+        client: Callable[[str, dict[str, str]], str] | None = None,
         refused: Callable[[Fault, str], None] | None = None,
         refusal_type: str = "application/json",
     ) -> None:
         """`always`: header lines for EVERY answer, each with CRLF; `pages`: those of HTML instead. `gate` None: the
         ceilings hold for this process.
-        `refused` is told of every refusal that the server makes by itself, with the client's address."""
+        `client` says whose a request is that comes from a peer with these headers; None: the peer's. `refused` is told
+        of every refusal that the server makes by itself, with the client's address."""
         self._loop = asyncio.get_running_loop()
         self._surface = Surface(app, ceilings, name, self._loop, self._loop.time, AnswerHeads(always, pages))
         self._surface.refusal_type = refusal_type
         self._surface.heads.at(clock.now())
+        if client is not None:
+            self._surface.client = client
         if refused is not None:
             self._surface.refused = refused
         self._tls = tls

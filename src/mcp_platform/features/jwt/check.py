@@ -66,6 +66,10 @@ class Refused(Exception):
         """Id of the issuer that may have a newer key, where that is why."""
 
 
+class Forged(Refused):
+    """The signature is of none of the issuer's keys: as long as those stay, the token is never accepted."""
+
+
 def resource_of(public_url: str | None, host: str, port: int) -> str:
     """The URL of our MCP endpoint, as tokens name it in `aud` (RFC 8707): no slash at its end."""
     named = f"[{host}]" if ":" in host else host
@@ -90,9 +94,9 @@ class Issuers:
     def get(self, issuer_id: str) -> IssuerRow | None:
         return self._by_id.get(issuer_id)
 
-    def verify(self, text: str, now: float) -> tuple[IssuerRow, Token]:
-        """Whose token this is. The cheap questions come before the signature; nothing is believed before it. Raises
-        Refused."""
+    def verify(self, text: str, now: float, guard: Callable[[], None] = lambda: None) -> tuple[IssuerRow, Token]:
+        """Whose token this is. The cheap questions come before the signature; nothing is believed before it. `guard` is
+        asked between them, and may raise. Raises Refused; Forged where the signature is wrong."""
         if not has_form(text):
             raise Refused("form")
         signed, _, signature = text.rpartition(".")
@@ -101,10 +105,11 @@ class Issuers:
         issuer = self._issuer_of(claims)
         algorithm, kid = _read_header(header, issuer)
         token = self._read_claims(claims, issuer, now)
+        guard()
         jwk = b"" if issuer.secret is not None else _choose(issuer, algorithm, kid).jwk
         key = load(jwk) if jwk else _shared_key(self._secret_of(issuer))
         if not _is_signed(algorithm, signed.encode(), _decoded(signature), key):
-            raise Refused("signature")
+            raise Forged("signature")
         token = msgspec.structs.replace(token, key=jwk, algorithm=algorithm)
         self.admit(token, issuer, now)
         return issuer, token

@@ -76,9 +76,14 @@ class Scripted:
 
 @asynccontextmanager
 async def scripted(
-    handler: Handler, *, interactive: bool = False, settings: Upstreams | None = None, source: Source | None = None
+    handler: Handler,
+    *,
+    interactive: bool = False,
+    settings: Upstreams | None = None,
+    source: Source | None = None,
+    get: "Handler | None" = None,
 ) -> AsyncIterator[Scripted]:
-    """Serve with `handler`; whatever it does not answer stays unanswered."""
+    """Serve with `handler`; whatever it does not answer stays unanswered. `get` answers GET, else nobody does (405)."""
 
     async def script(visit: Visit) -> None:
         while request := await visit.request():
@@ -88,7 +93,7 @@ async def scripted(
             exact = dict((line.split(": ", 1)[0].lower(), line.split(": ", 1)[1]) for line in lines)
             asked = Asked(first.split()[0], {**headers, **exact}, json.loads(body or b"{}"), visit)
             running.log.append(asked)
-            await handler(asked)
+            await ((get or no_stream) if asked.verb == "GET" else handler)(asked)
 
     async with upstream(script) as server:
         target = Target("up_1", 1, "http", server.url, True, interactive)
@@ -131,6 +136,11 @@ def legacy(handler: Handler, session: str | None = "s-1") -> Handler:
             await handler(asked)
 
     return handle
+
+
+async def no_stream(asked: Asked) -> None:
+    """There is nothing to GET."""
+    await asked.visit.send(b"HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n")
 
 
 async def fine(asked: Asked) -> None:

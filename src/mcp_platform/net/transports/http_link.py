@@ -220,7 +220,7 @@ class HttpLink:
         for _ in range(2):
             session = await self._session(key, call)
             if session is None:
-                return await self._sse.call(call, caller)
+                return await self._over_sse(call, caller)
             try:
                 return await session.call(call, caller)
             except SessionGone:
@@ -249,6 +249,15 @@ class HttpLink:
             raise refusal from None
         self._is_sse = True
         self._found = _LEGACY
+
+    async def _over_sse(self, call: Call, caller: Caller) -> Answer:
+        try:
+            return await self._sse.call(call, caller)
+        except Fault:
+            if not self._sse.is_open:
+                # It may have become another: the next call asks.
+                self._is_sse, self._found = False, None
+            raise
 
     async def _start(self, key: Key, call: Call) -> Session:
         """Raises Fault(upstream_*)."""

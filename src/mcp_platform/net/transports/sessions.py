@@ -69,6 +69,10 @@ class Sessions(Generic[S]):
         session = self._kept.get(key)
         return None if session is None or session.gone else session
 
+    @property
+    def any_kept(self) -> bool:
+        return any(not session.gone for session in self._kept.values())
+
     async def get(self, key: Key, call: Call) -> S:
         """The session for `call`. Raises Fault(upstream_*)."""
         session = self._kept.get(key)

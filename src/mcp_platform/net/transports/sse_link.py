@@ -92,6 +92,11 @@ class SseLink:
         self._under_way = 0
         self._unused: asyncio.Event | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is any connection."""
+        return self._sessions.any_kept
+
     async def call(self, call: Call, caller: Caller) -> Answer:
         """Send one request and wait for its answer. Raises Fault(upstream_*)."""
         self._under_way += 1

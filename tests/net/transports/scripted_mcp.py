@@ -79,6 +79,7 @@ class Scripted:
     link: HttpLink
     client: HttpClient
     source: Source
+    url: str = ""
     log: list[Asked] = field(default_factory=list)
 
     def named(self, method: str) -> list[Asked]:
@@ -112,7 +113,9 @@ async def scripted(
         target = Target("up_1", 1, "http", server.url, True, interactive)
         client = HttpClient()
         source = source or Source()
-        running = Scripted(HttpLink(target, client, source, settings or Upstreams(), announced), client, source)
+        running = Scripted(
+            HttpLink(target, client, source, settings or Upstreams(), announced), client, source, server.url
+        )
         try:
             yield running
         finally:

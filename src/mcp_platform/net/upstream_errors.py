@@ -51,3 +51,10 @@ UPSTREAM_BUSY = define(
     text="Too many calls to this MCP server are under way; try again shortly.",
     whose="upstream",
 )
+UPSTREAM_LIST_STALE = define(
+    "upstream_list_stale",
+    http=502,
+    jsonrpc=-31515,
+    text="The MCP server behind this tool changed what its tools expect; list the tools again and repeat the call.",
+    whose="upstream",
+)

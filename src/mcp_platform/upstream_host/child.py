@@ -10,8 +10,9 @@ from typing import ClassVar
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.transports.model import Launch
+from mcp_platform.net.transports.pipe import TooLong
 from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_LOST
-from mcp_platform.upstream_host.lines import LineSplitter, TooLong
+from mcp_platform.upstream_host.lines import LineSplitter
 from mcp_platform.upstream_host.spawn import spawn
 from mcp_platform.upstream_host.stderr import StderrLog
 

@@ -10,28 +10,34 @@ import os
 from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.frames import FrameStream, peer_uid
+from mcp_platform.net.transports.announcements import Announcements
 from mcp_platform.net.transports.host_wire import (
     Asked,
     Begin,
     Cancel,
+    Changed,
     Done,
     Forget,
+    Listen,
     Probe,
     Probed,
     Replied,
     Said,
+    Tell,
     ToHost,
+    Want,
     Withdrawn,
     pack,
 )
 from mcp_platform.net.transports.model import Answer
 from mcp_platform.net.upstream_errors import UPSTREAM_BUSY
+from mcp_platform.upstream_host.audience import MAX_UNSENT_BYTES, Audience
 from mcp_platform.upstream_host.pool import Pool
 
 MAX_CALLS = 4096
 """Calls at once from one process of ours."""
-MAX_UNSENT_BYTES = 8 * 1024 * 1024
-"""Bytes a worker may leave unread before notifications to it are left out; answers always go."""
+MAX_TOLD = 256
+"""Notifications of clients to their servers that are being passed on at once; what is more is left out."""
 
 _log = Log(__name__)
 
@@ -42,6 +48,8 @@ class Door:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._visitors: set[_Visitor] = set()
+        self._announcements = Announcements(self._announce)
+        pool.announced = self._announcements.take
 
     async def visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its start to its end; its life is the other process's."""
@@ -59,7 +67,13 @@ class Door:
             self._visitors.discard(visitor)
             visitor.leave()
 
+    def _announce(self, upstream: str, method: str) -> None:
+        """Everybody is told: who cares is not known here, and control makes one listing of many hints."""
+        for visitor in self._visitors:
+            visitor.announce(Changed(upstream, method))
+
     def close(self) -> None:
+        self._announcements.close()
         for visitor in list(self._visitors):
             visitor.leave()
 
@@ -71,6 +85,8 @@ class _Visitor:
         self._stream = stream
         self._pool = pool
         self._calls: dict[int, tuple[asyncio.Task[None], _Client]] = {}
+        self._audience = Audience(stream, pool)
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         while True:
@@ -92,12 +108,36 @@ class _Visitor:
         elif isinstance(message, Cancel):
             if message.id in self._calls:
                 self._calls[message.id][0].cancel()
+            else:
+                self._audience.cancel(message.id)
         elif isinstance(message, Replied):
             if message.id in self._calls:
                 self._calls[message.id][1].replied(message)
-        else:
-            assert isinstance(message, Forget), "the union has no other member"
+        elif isinstance(message, Forget):
             self._pool.forget(message.upstream)
+        else:
+            self._take_rare(message)
+
+    def _take_rare(self, message: Listen | Want | Tell) -> None:
+        if isinstance(message, Listen):
+            self._audience.listen(message)
+        elif isinstance(message, Want):
+            self._audience.want(message)
+        elif len(self._telling) < MAX_TOLD:
+            task = asyncio.get_running_loop().create_task(self._tell(message))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, message: Tell) -> None:
+        """A task root; writing to a pipe does not wait."""
+        try:
+            await self._pool.tell(message.target, message.owner, message.capabilities, message.method, message.params)
+        except Fault as fault:
+            _log.debug("server_not_told", upstream=message.target.id, code=fault.kind.code)
+
+    def announce(self, message: Changed) -> None:
+        if self._stream.unsent_bytes < MAX_UNSENT_BYTES:
+            self._stream.send(message)
 
     async def _run(self, message: Begin | Probe, client: "_Client") -> None:
         """A task root: whatever happens becomes an answer. The call's own deadline ends it."""
@@ -107,7 +147,8 @@ class _Visitor:
                 self._stream.send(Done(message.id, answer))
             else:
                 found = await self._pool.probe(message.target, message.timeout_s)
-                self._stream.send(Probed(message.id, found.era, found.version, found.server_info, found.capabilities))
+                seen = (found.era, found.version, found.server_info, found.capabilities, found.instructions)
+                self._stream.send(Probed(message.id, *seen))
         except Fault as fault:
             self._stream.send(pack(message.id, fault))
         except Exception as error:
@@ -117,6 +158,7 @@ class _Visitor:
     def leave(self) -> None:
         for task, _ in list(self._calls.values()):
             task.cancel()
+        self._audience.leave()
         self._stream.close()
 
 

@@ -1,17 +1,9 @@
 """Newline-delimited bytes from a child, cut into lines, with a ceiling on each. Pure."""
 
-from dataclasses import dataclass
+from mcp_platform.net.transports.pipe import TooLong
 
 EDGE_BYTES = 512
 """Bytes kept of either end of a line that is too long: enough to find the id of the answer it was to be."""
-
-
-@dataclass(frozen=True, slots=True)
-class TooLong:
-    """A line over the ceiling; only its ends are known."""
-
-    start: bytes
-    end: bytes
 
 
 class LineSplitter:

@@ -4,6 +4,7 @@ Bounded in number, restarted with back-off, replaced when the upstream's configu
 """
 
 import asyncio
+from collections.abc import Callable
 
 from mcp_platform.base import clock
 from mcp_platform.base.config.settings import Upstreams
@@ -11,10 +12,12 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.transports.broker_wire import BrokerClient
 from mcp_platform.net.transports.era import Found
-from mcp_platform.net.transports.messages import canonical
-from mcp_platform.net.transports.model import Answer, Call, Caller, Target
+from mcp_platform.net.transports.model import Announced, Answer, Call, Caller, Listener, Target, Wanted
+from mcp_platform.net.transports.sessions import Key as Owner
+from mcp_platform.net.transports.sessions import key_of
+from mcp_platform.net.transports.watch import Ear
 from mcp_platform.net.upstream_errors import UPSTREAM_BUSY
-from mcp_platform.upstream_host.slot import Owner, Slot
+from mcp_platform.upstream_host.slot import Slot
 
 MAX_PER_OWNER = 4
 """Processes of one upstream for one principal: an agent host has one capability set, a person a few agent hosts."""
@@ -30,17 +33,36 @@ class Pool:
     def __init__(self, settings: Upstreams, broker: BrokerClient) -> None:
         self._settings = settings
         self._broker = broker
+        self.announced: Announced = lambda upstream, method: None
+        """Called when a server said that a list of its changed."""
         self._slots: dict[tuple[str, Owner], Slot] = {}
         self._retired: set[Slot] = set()
         self._stopping: set[asyncio.Task[None]] = set()
 
     async def call(self, target: Target, call: Call, caller: Caller) -> Answer:
         """Raises Fault(upstream_*)."""
-        owner: Owner = None
-        if target.interactive and call.owner is not None and call.capabilities != b"{}":
-            owner = (call.owner, canonical(call.capabilities))
-        slot = self._slot(target, owner)
+        slot = self._slot(target, key_of(target, call.owner, call.capabilities))
         return await slot.call(call, caller)
+
+    async def attend(
+        self,
+        target: Target,
+        owner: str | None,
+        capabilities: bytes,
+        client_info: bytes | None,
+        wanted: Wanted,
+        listener: Listener,
+    ) -> Ear:
+        """Raises Fault(upstream_*)."""
+        slot = self._slot(target, key_of(target, owner, capabilities))
+        return await slot.attend(owner, capabilities, client_info, wanted, listener)
+
+    async def tell(self, target: Target, owner: str, capabilities: bytes, method: str, params: bytes) -> None:
+        """A notification of a client to its own process, where one runs. Raises Fault(upstream_*)."""
+        key = key_of(target, owner, capabilities)
+        slot = self._slots.get((target.id, key))
+        if key is not None and slot is not None:
+            await slot.tell(method, params)
 
     async def probe(self, target: Target, timeout_s: float) -> Found:
         """Raises Fault(upstream_*) with `stage` in its data."""
@@ -64,8 +86,11 @@ class Pool:
             slot = None
         if slot is None:
             self._make_room(key)
-            slot = self._slots[key] = Slot(target, owner, self._settings, self._broker)
+            slot = self._slots[key] = Slot(target, owner, self._settings, self._broker, self._announced(target.id))
         return slot
+
+    def _announced(self, upstream: str) -> Callable[[str], None]:
+        return lambda method: self.announced(upstream, method)
 
     def _retire(self, target: Target) -> None:
         """Configuration changed: processes of the older version take no new calls and stop after the last they have."""
@@ -83,7 +108,7 @@ class Pool:
         if not at_own_cap and len(self._slots) + len(self._retired) < self._settings.max_processes:
             return
         among = own if at_own_cap else list(self._slots)
-        idle = [(self._slots[key].last_used, key, self._slots[key]) for key in among if not self._slots[key].under_way]
+        idle = [(self._slots[key].last_used, key, self._slots[key]) for key in among if not self._slots[key].busy]
         owned = [entry for entry in idle if entry[1][1] is not None]
         resting = owned or [entry for entry in idle if entry[2].pid is None]
         if not resting:
@@ -114,7 +139,7 @@ class Pool:
                 self._stop_later(slot)
         before = clock.monotonic() - self._settings.process_idle_s
         for key, slot in list(self._slots.items()):
-            if key[1] is not None and not slot.under_way and slot.last_used < before:
+            if key[1] is not None and not slot.busy and slot.last_used < before:
                 self._stop(key, slot)
 
     async def close(self) -> None:

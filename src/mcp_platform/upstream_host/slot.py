@@ -2,6 +2,9 @@
 young."""
 
 import asyncio
+from collections.abc import Callable
+
+import msgspec
 
 from mcp_platform.base import clock
 from mcp_platform.base.config.settings import Upstreams
@@ -9,10 +12,12 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.transports.broker_wire import BrokerClient
 from mcp_platform.net.transports.era import Found
-from mcp_platform.net.transports.model import Answer, Call, Caller, Target
+from mcp_platform.net.transports.model import Answer, Call, Caller, Listener, Target, Wanted
+from mcp_platform.net.transports.peer import ENVELOPE_BYTES, Peer
+from mcp_platform.net.transports.sessions import Key as Owner
+from mcp_platform.net.transports.watch import Ear
 from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_LOST
 from mcp_platform.upstream_host.child import Child
-from mcp_platform.upstream_host.peer import ENVELOPE_BYTES, Peer
 from mcp_platform.upstream_host.spawn import check_isolation
 
 YOUNG_S = 2.0
@@ -24,16 +29,20 @@ FIRST_WAIT_S = 0.5
 MAX_WAIT_S = 30.0
 """Seconds between starts of a server that always dies: first, and at most."""
 
-Owner = tuple[str, bytes] | None
-"""Principal and capabilities (JSON) that a process belongs to; None: shared by all."""
-
 _log = Log(__name__)
 
 
 class Slot:
     """At most one process at a time."""
 
-    def __init__(self, target: Target, owner: Owner, settings: Upstreams, broker: BrokerClient) -> None:
+    def __init__(
+        self,
+        target: Target,
+        owner: Owner,
+        settings: Upstreams,
+        broker: BrokerClient,
+        announced: Callable[[str], None],
+    ) -> None:
         self.target = target
         self.last_used = clock.monotonic()
         self.under_way = 0
@@ -41,6 +50,7 @@ class Slot:
         self._owner = owner
         self._settings = settings
         self._broker = broker
+        self._announced = announced
         self._peer: Peer | None = None
         self._child: Child | None = None
         self._opening: asyncio.Task[Peer] | None = None
@@ -56,23 +66,38 @@ class Slot:
     async def call(self, call: Call, caller: Caller) -> Answer:
         """Raises Fault(upstream_*)."""
         if self._owner is None and call.capabilities != b"{}":
-            call = Call(
-                method=call.method,
-                params=call.params,
-                meta=call.meta,
-                name=call.name,
-                log_level=call.log_level,
-                progress=call.progress,
-                timeout_s=call.timeout_s,
-                max_result_bytes=call.max_result_bytes,
-            )
+            call = msgspec.structs.replace(call, owner=None, capabilities=b"{}", client_info=None)
         self.under_way += 1
         try:
             peer = await self._ready(call.client_info)
-            return await peer.call(call, caller, self._settings.max_call_s)
+            return await peer.call(call, caller)
         finally:
             self.under_way -= 1
             self.last_used = clock.monotonic()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody calls, or listens."""
+        return self.under_way > 0 or (self._peer is not None and not self._peer.gone and self._peer.listened_to)
+
+    async def attend(
+        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
+    ) -> Ear:
+        """Raises Fault(upstream_*)."""
+        if self._owner is None:
+            owner, capabilities, client_info = None, b"{}", None
+        self.under_way += 1
+        try:
+            peer = await self._ready(client_info)
+            return await peer.attend(owner, capabilities, client_info, wanted, listener)
+        finally:
+            self.under_way -= 1
+            self.last_used = clock.monotonic()
+
+    async def tell(self, method: str, params: bytes) -> None:
+        """Raises Fault(upstream_*)."""
+        if self._peer is not None and not self._peer.gone:
+            await self._peer.tell(method, params)
 
     async def found(self, timeout_s: float) -> Found:
         """What the server is. Raises Fault(upstream_*)."""
@@ -117,7 +142,8 @@ class Slot:
         server = launch.name or self.target.id
         if self._settings.isolation == "none":
             _log.warning("server_is_not_isolated", server=server, meaning="it may do whatever the platform's user may")
-        peer = Peer(server, shared=self._owner is None)
+        shared = self._owner is None
+        peer = Peer(server, shared=shared, max_call_s=self._settings.max_call_s, announced=self._announced)
         self._started_at = clock.monotonic()
         try:
             child = await Child.start(
@@ -132,9 +158,12 @@ class Slot:
         info = None if self._owner is None else client_info
         try:
             found = await peer.open(capabilities, info, self._era, self._settings.start_timeout_s)
-        except BaseException:
+        except BaseException as error:
             self._era = None
             child.kill()
+            if isinstance(error, Fault) and error.kind is UPSTREAM_LOST:
+                text = "The MCP server's process ended before it answered; its stderr is in the platform's log."
+                raise Fault(UPSTREAM_DOWN, text, {"stage": "start"}) from None
             raise
         self._era = found.era
         self._peer = peer

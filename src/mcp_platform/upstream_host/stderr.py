@@ -2,7 +2,8 @@
 
 from mcp_platform.base import clock
 from mcp_platform.base.log import Log
-from mcp_platform.upstream_host.lines import LineSplitter, TooLong
+from mcp_platform.net.transports.pipe import TooLong
+from mcp_platform.upstream_host.lines import LineSplitter
 
 MAX_LINE_BYTES = 4096
 """Bytes of one line in the log."""

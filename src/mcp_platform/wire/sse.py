@@ -6,6 +6,8 @@ A sender sizes everything here, so an event has a ceiling, whatever it is made o
 from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
+_MAX_RETRY_DIGITS = 9
+"""Digits of a `retry:` that are read: eleven days."""
 
 
 class EventTooLarge(ValueError):
@@ -35,6 +37,10 @@ class SseParser:
         self._data: list[bytes] = []
         self._kind = ""
         self._id: str | None = None
+        self.last_id: str | None = None
+        """The id that stood in or before the last whole event, for `Last-Event-ID`."""
+        self.retry_ms: int | None = None
+        """How long the sender wants to be left alone before the stream is opened again."""
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that end in `piece`. Raises EventTooLarge; then the stream cannot be read further."""
@@ -84,10 +90,13 @@ class SseParser:
             self._kind = value.decode(errors="replace")
         elif name == b"id" and b"\0" not in value:
             self._id = value.decode(errors="replace")
+        elif name == b"retry" and value.isdigit() and len(value) <= _MAX_RETRY_DIGITS:
+            self.retry_ms = int(value)
 
     def _dispatch(self, events: list[Event]) -> None:
         if self._data:
             events.append(Event(b"\n".join(self._data), self._kind or "message", self._id))
+        self.last_id = self._id
         self._data, self._kind, self._size = [], "", 0
 
     def _grow(self, size: int) -> None:

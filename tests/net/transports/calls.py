@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from mcp_platform.base.errors import ErrorKind, Fault
-from mcp_platform.net.transports.model import Answer, Call, Caller, Credentials, Link, Target
+from mcp_platform.net.transports.model import Answer, Call, Caller, Credentials, Link, Listening, Target, Wanted
 
 ELICITS = b'{"elicitation":{}}'
 
@@ -35,6 +35,37 @@ class Recorder:
             self.withdrawn += 1
             raise
         return self.answer
+
+
+@dataclass
+class Ear:
+    """A listener that remembers what it is told."""
+
+    told: list[tuple[str, bytes]] = field(default_factory=list)
+    renewals: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def heard(self, method: str, params: bytes) -> None:
+        self.told.append((method, params))
+
+    def renewed(self) -> None:
+        self.renewals += 1
+
+    def failed(self, fault: Fault) -> None:
+        self.faults.append(fault)
+
+    @property
+    def methods(self) -> list[str]:
+        return [method for method, _ in self.told]
+
+
+ALL = Wanted(tools=True, prompts=True, resources=True)
+
+
+async def listening(link: Link, ear: Ear, wanted: Wanted = ALL, owner: str | None = None) -> Listening:
+    """Listen on behalf of `owner`, who can be asked, or of all."""
+    capabilities = b"{}" if owner is None else ELICITS
+    return await asyncio.wait_for(link.listen(owner, capabilities, None, wanted, ear), 20)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 from mcp_platform.base.config.settings import Upstreams
 from mcp_platform.net.client import HttpClient
 from mcp_platform.net.transports.http_link import HttpLink
-from mcp_platform.net.transports.model import Target
+from mcp_platform.net.transports.model import Announced, Target
 from tests.net.raw_upstream import Visit, answer, upstream
 from tests.net.transports.calls import Source
 
@@ -43,14 +43,26 @@ class Asked:
 
     async def stream(self, *messages: str, end: bool = True) -> None:
         """An event stream with these messages."""
-        await self.visit.send(STREAM)
+        await self.open()
         for message in messages:
             await self.event(message)
         if end:
-            await self.visit.send(b"0\r\n\r\n")
+            await self.end()
 
-    async def event(self, message: str) -> None:
-        data = f"event: message\ndata: {message}\n\n".encode()
+    async def open(self) -> None:
+        """Begin an event stream; `event` and `field` follow, `end` closes it in order."""
+        await self.visit.send(STREAM)
+
+    async def end(self) -> None:
+        await self.visit.send(b"0\r\n\r\n")
+
+    async def event(self, message: str, *, kind: str = "message", identity: str | None = None) -> None:
+        named = "" if identity is None else f"id: {identity}\n"
+        await self.field(f"{named}event: {kind}\ndata: {message}\n\n")
+
+    async def field(self, text: str) -> None:
+        """Any lines of an event stream."""
+        data = text.encode()
         await self.visit.send(b"%x\r\n%b\r\n" % (len(data), data))
 
     def response(self, result: str = '{"ok":true}') -> str:
@@ -67,6 +79,7 @@ class Scripted:
     link: HttpLink
     client: HttpClient
     source: Source
+    url: str = ""
     log: list[Asked] = field(default_factory=list)
 
     def named(self, method: str) -> list[Asked]:
@@ -76,9 +89,15 @@ class Scripted:
 
 @asynccontextmanager
 async def scripted(
-    handler: Handler, *, interactive: bool = False, settings: Upstreams | None = None, source: Source | None = None
+    handler: Handler,
+    *,
+    interactive: bool = False,
+    settings: Upstreams | None = None,
+    source: Source | None = None,
+    get: "Handler | None" = None,
+    announced: Announced = lambda upstream, method: None,
 ) -> AsyncIterator[Scripted]:
-    """Serve with `handler`; whatever it does not answer stays unanswered."""
+    """Serve with `handler`; whatever it does not answer stays unanswered. `get` answers GET, else nobody does (405)."""
 
     async def script(visit: Visit) -> None:
         while request := await visit.request():
@@ -88,13 +107,15 @@ async def scripted(
             exact = dict((line.split(": ", 1)[0].lower(), line.split(": ", 1)[1]) for line in lines)
             asked = Asked(first.split()[0], {**headers, **exact}, json.loads(body or b"{}"), visit)
             running.log.append(asked)
-            await handler(asked)
+            await ((get or no_stream) if asked.verb == "GET" else handler)(asked)
 
     async with upstream(script) as server:
         target = Target("up_1", 1, "http", server.url, True, interactive)
         client = HttpClient()
         source = source or Source()
-        running = Scripted(HttpLink(target, client, source, settings or Upstreams()), client, source)
+        running = Scripted(
+            HttpLink(target, client, source, settings or Upstreams(), announced), client, source, server.url
+        )
         try:
             yield running
         finally:
@@ -114,7 +135,27 @@ def modern(handler: Handler) -> Handler:
     return handle
 
 
-def legacy(handler: Handler, session: str | None = "s-1") -> Handler:
+def initialized(capabilities: str = "{}", version: str = "2025-11-25") -> str:
+    """The result of `initialize`."""
+    info = '{"name":"scripted","version":"1"}'
+    return f'{{"protocolVersion":"{version}","capabilities":{capabilities},"serverInfo":{info}}}'
+
+
+CHANGING = (
+    '{"tools":{"listChanged":true},"prompts":{"listChanged":true},'
+    '"resources":{"listChanged":true,"subscribe":true},"logging":{}}'
+)
+"""Capabilities of a server that tells of everything."""
+
+
+def told(method: str, **params: object) -> str:
+    """A notification."""
+    return json.dumps({"jsonrpc": "2.0", "method": f"notifications/{method}", "params": params})
+
+
+def legacy(
+    handler: Handler, session: str | None = "s-1", capabilities: str = "{}", version: str = "2025-11-25"
+) -> Handler:
     """A legacy server whose calls and answers to questions `handler` sees."""
 
     async def handle(asked: Asked) -> None:
@@ -124,13 +165,18 @@ def legacy(handler: Handler, session: str | None = "s-1") -> Handler:
             await asked.error(-32600, b"400 Bad Request")
         elif asked.method == "initialize":
             extra = b"" if session is None else f"mcp-session-id: {session}\r\n".encode()
-            await asked.result(INITIALIZED, extra)
+            await asked.result(initialized(capabilities, version), extra)
         elif "id" not in asked.body:
             await asked.visit.send(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
         else:
             await handler(asked)
 
     return handle
+
+
+async def no_stream(asked: Asked) -> None:
+    """There is nothing to GET."""
+    await asked.visit.send(b"HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n")
 
 
 async def fine(asked: Asked) -> None:

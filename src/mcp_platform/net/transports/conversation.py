@@ -6,14 +6,13 @@ Questions go to the call's own client only; where a connection is shared by prin
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.transports import messages
 from mcp_platform.net.transports.deadline import Deadline
 from mcp_platform.net.transports.messages import Message
 from mcp_platform.net.transports.model import Answer, Caller
+from mcp_platform.net.transports.offers import CHANGES, ELICITED, LIST_CHANGES
 
 QUESTIONS = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
 """What a server may ask its client (2025-11-25)."""
@@ -22,34 +21,56 @@ MAX_QUESTIONS = 8
 
 _log = Log(__name__)
 Send = Callable[[bytes], Awaitable[None]]
+Heard = Callable[[str, bytes], None]
 
 
 class Conversation:
     """Belongs to one call; `close` ends every question that waits."""
 
-    __slots__ = ("_caller", "_deadline", "_may_ask", "_progress", "_send", "_waiting")
+    __slots__ = ("_caller", "_deadline", "_heard", "_progress", "_send", "_waiting", "may_ask")
 
-    def __init__(self, caller: Caller, deadline: Deadline, send: Send | None, *, may_ask: bool, progress: bool) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        deadline: Deadline,
+        send: Send | None,
+        *,
+        may_ask: bool,
+        progress: bool,
+        heard: Heard | None = None,
+    ) -> None:
         self._caller = caller
         self._deadline = deadline
         self._send = send
         """Takes our answers to the server; None where the revision has no way back (2026-07-28)."""
-        self._may_ask = may_ask
+        self._heard = heard
+        """Takes, too, what concerns not only this call."""
+        self.may_ask = may_ask
+        """Whether the session is this caller's own."""
         self._progress = progress
         self._waiting: dict[bytes, asyncio.Task[None]] = {}
 
     def notified(self, message: Message, token: int) -> None:
         """A notification that stands in this call's stream, or was found to mean this call."""
-        params = b"{}" if message.params is msgspec.UNSET else bytes(message.params)
-        if message.method == "notifications/progress":
+        method, params = str(message.method), message.params_bytes
+        if method == "notifications/progress":
             given, rest = messages.without_token(params)
             if given == b"%d" % token:
                 self.progressed(rest)
-        elif message.method == "notifications/message":
+        elif method == "notifications/message":
             self._deadline.alive()
-            self._caller.notify("notifications/message", params)
-        elif message.method == "notifications/cancelled":
+            self._caller.notify(method, params)
+        elif method == "notifications/cancelled":
             self.withdraw(messages.cancelled_id(params))
+        elif method in CHANGES or method == ELICITED:
+            self._changed(method, params)
+
+    def _changed(self, method: str, params: bytes) -> None:
+        # On a shared session what somebody subscribed or was asked is for nobody else's eyes.
+        if self.may_ask or method in LIST_CHANGES:
+            self._caller.notify(method, params)
+        if self._heard is not None and method in CHANGES:
+            self._heard(method, params)
 
     def progressed(self, params: bytes) -> None:
         """Progress of this call; `params` without the token."""
@@ -91,11 +112,10 @@ class Conversation:
         method = str(message.method)
         if method == "ping":
             return Answer(result=b"{}")
-        if not self._may_ask or method not in QUESTIONS:
+        if not self.may_ask or method not in QUESTIONS:
             return Answer(error=messages.METHOD_NOT_FOUND)
-        params = b"{}" if message.params is msgspec.UNSET else bytes(message.params)
         try:
-            return await self._caller.ask(method, params)
+            return await self._caller.ask(method, message.params_bytes)
         except Fault as fault:
             return messages.failure(fault)
 

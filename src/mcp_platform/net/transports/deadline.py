@@ -45,7 +45,7 @@ _rounds: dict[asyncio.AbstractEventLoop, _Rounds] = {}
 class Deadline:
     """Calls `on_expire` with a Fault once; `stop` it when the call ends."""
 
-    __slots__ = ("_end", "_holds", "_loop", "_on_expire", "_rounds", "_silence_s", "_silent_at", "_timer")
+    __slots__ = ("_end", "_expired", "_holds", "_loop", "_on_expire", "_rounds", "_silence_s", "_silent_at", "_timer")
 
     def __init__(self, silence_s: float, most_s: float, on_expire: Callable[[Fault], None]) -> None:
         self._loop = loop = asyncio.get_running_loop()
@@ -55,6 +55,7 @@ class Deadline:
         self._end = now + most_s
         self._silent_at = now + silence_s
         self._holds = 0
+        self._expired: Fault | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._rounds: _Rounds | None = None
         if silence_s < SHORT_S or most_s < SHORT_S:
@@ -65,6 +66,12 @@ class Deadline:
             rounds = _rounds[loop] = _Rounds(loop)
         self._rounds = rounds
         rounds.running.add(self)
+
+    def lead_to(self, on_expire: Callable[[Fault], None]) -> None:
+        """What is waited for changed: the call goes on over another exchange."""
+        self._on_expire = on_expire
+        if self._expired is not None:
+            on_expire(self._expired)
 
     def alive(self) -> None:
         """The upstream said something about the call."""
@@ -91,7 +98,8 @@ class Deadline:
         until = min(self._end, silent_at)
         if now >= until:
             self.stop()
-            self._on_expire(Fault(UPSTREAM_TIMEOUT))
+            self._expired = Fault(UPSTREAM_TIMEOUT)
+            self._on_expire(self._expired)
         return until
 
     def _on_time(self) -> None:

@@ -18,6 +18,8 @@ LEGACY = "legacy"
 _RECOGNISED = frozenset({-32020, -32021})
 """Errors that only a modern server gives: HeaderMismatch, MissingRequiredClientCapability."""
 _VERSION_UNSUPPORTED = -32022
+MAX_INSTRUCTIONS = 65536
+"""Characters. Guidance speaks of a few hundred words; a model's context is somebody's money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,14 @@ class Found:
     server_info: bytes = b"{}"
     """JSON object: name and version as the server claims them."""
     capabilities: bytes = b"{}"
+    instructions: str = ""
+    """What the server tells a model about itself, cut at MAX_INSTRUCTIONS."""
 
 
 class _Discovered(msgspec.Struct):
     supportedVersions: list[str]
     capabilities: msgspec.Raw = msgspec.Raw(b"{}")
+    instructions: str | None = None
     meta: dict[str, msgspec.Raw] = msgspec.field(name="_meta", default_factory=dict)
 
 
@@ -50,6 +55,7 @@ class _Initialized(msgspec.Struct):
     protocolVersion: str
     capabilities: msgspec.Raw = msgspec.Raw(b"{}")
     serverInfo: msgspec.Raw = msgspec.Raw(b"{}")
+    instructions: str | None = None
 
 
 def of_discover(answer: Answer) -> Found | None:
@@ -60,7 +66,7 @@ def of_discover(answer: Answer) -> Found | None:
             if versions.MODERN not in seen.supportedVersions:
                 return None
             info = seen.meta.get(versions.SERVER_INFO_KEY, msgspec.Raw(b"{}"))
-            return Found(MODERN, versions.MODERN, bytes(info), bytes(seen.capabilities))
+            return Found(MODERN, versions.MODERN, bytes(info), bytes(seen.capabilities), _cut(seen.instructions))
         return Found(MODERN, versions.MODERN) if is_modern_error(answer.error or b"{}") else None
     except (msgspec.MsgspecError, ValueError):
         return None
@@ -87,4 +93,10 @@ def of_initialize(answer: Answer) -> Found:
     if seen.protocolVersion not in versions.LEGACY_VERSIONS:
         text = "The MCP server behind this tool chose a protocol version that the platform does not speak."
         raise Fault(UPSTREAM_GARBAGE, text, {"stage": "mcp"})
-    return Found(LEGACY, seen.protocolVersion, bytes(seen.serverInfo), bytes(seen.capabilities))
+    return Found(
+        LEGACY, seen.protocolVersion, bytes(seen.serverInfo), bytes(seen.capabilities), _cut(seen.instructions)
+    )
+
+
+def _cut(instructions: str | None) -> str:
+    return (instructions or "")[:MAX_INSTRUCTIONS]

@@ -5,32 +5,33 @@ time, for the host that follows.
 """
 
 import asyncio
+import functools
 import itertools
 from pathlib import Path
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.frames import FrameStream
-from mcp_platform.net.transports import messages
-from mcp_platform.net.transports.deadline import Deadline
 from mcp_platform.net.transports.dial import Dialer
 from mcp_platform.net.transports.era import Found
+from mcp_platform.net.transports.host_call import HostCall
+from mcp_platform.net.transports.host_ear import HostEar
 from mcp_platform.net.transports.host_wire import (
-    Asked,
     Begin,
     Cancel,
+    Changed,
     Done,
     Failed,
+    ForEars,
     Forget,
     FromHost,
+    Listen,
     Probe,
     Probed,
-    Replied,
-    Said,
-    Withdrawn,
-    unpack,
+    Tell,
 )
-from mcp_platform.net.transports.model import Answer, Call, Caller, Listener, Listening, Target, Wanted
+from mcp_platform.net.transports.model import Announced, Answer, Call, Caller, Listener, Listening, Target, Wanted
+from mcp_platform.net.transports.watch import Ear, Watches
 from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_LOST
 
 HOST_RESTART_S = 5.0
@@ -48,7 +49,10 @@ class HostConnection:
         self._max_call_s = max_call_s
         self._start_timeout_s = start_timeout_s
         self._ids = itertools.count(1)
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, HostCall] = {}
+        self._ears: dict[int, HostEar] = {}
+        self.announced: Announced = lambda upstream, method: None
+        """Called when a server said that a list of its changed, whoever listens."""
         self._dialer: Dialer[FromHost] = Dialer(path, FromHost, self._on_message, self._on_lost)
 
     async def call(self, target: Target, call: Call, caller: Caller) -> Answer:
@@ -64,7 +68,36 @@ class HostConnection:
         identity = next(self._ids)
         seen = await self._converse(identity, Probe(identity, target, timeout_s), None, timeout_s + GRACE_S)
         assert isinstance(seen, Probed), "the host answers a probe with what it found"
-        return Found(seen.era, seen.version, seen.server_info, seen.capabilities)
+        return Found(seen.era, seen.version, seen.server_info, seen.capabilities, seen.instructions)
+
+    async def attend(
+        self,
+        target: Target,
+        owner: str | None,
+        capabilities: bytes,
+        client_info: bytes | None,
+        wanted: Wanted,
+        listener: Listener,
+    ) -> Ear:
+        """Raises Fault(upstream_*)."""
+        stream = await self._connected()
+        identity = next(self._ids)
+        ear = self._ears[identity] = HostEar(stream, identity, listener, lambda: self._ears.pop(identity, None))
+        try:
+            stream.send(Listen(identity, target, owner, capabilities, client_info, wanted))
+            async with asyncio.timeout(self._start_timeout_s + GRACE_S):
+                await ear.opened()
+        except TimeoutError:
+            await ear.close()
+            raise Fault(UPSTREAM_DOWN, data={"stage": "start"}) from None
+        except BaseException:
+            await ear.close()
+            raise
+        return ear
+
+    async def tell(self, target: Target, owner: str, capabilities: bytes, method: str, params: bytes) -> None:
+        """A notification of a client to its own process. Raises Fault(upstream_down)."""
+        (await self._connected()).send(Tell(target, owner, capabilities, method, params))
 
     async def forget(self, upstream: str) -> None:
         """The server was removed: its processes are to stop."""
@@ -80,12 +113,8 @@ class HostConnection:
     async def _converse(
         self, identity: int, opening: Begin | Probe, caller: Caller | None, silence_s: float
     ) -> Done | Probed:
-        try:
-            stream = await self._dialer.stream(HOST_RESTART_S)
-        except Fault as fault:
-            text = "The part of the platform that runs this MCP server does not answer; try again shortly."
-            raise Fault(UPSTREAM_DOWN, text, {"stage": "start"}, retry_after_s=1.0) from fault
-        waiting = self._waiting[identity] = _Waiting(stream, identity, caller, silence_s, self._max_call_s + GRACE_S)
+        stream = await self._connected()
+        waiting = self._waiting[identity] = HostCall(stream, identity, caller, silence_s, self._max_call_s + GRACE_S)
         try:
             stream.send(opening)
             return await waiting.end
@@ -97,80 +126,29 @@ class HostConnection:
             del self._waiting[identity]
             waiting.close()
 
+    async def _connected(self) -> FrameStream[FromHost]:
+        try:
+            return await self._dialer.stream(HOST_RESTART_S)
+        except Fault as fault:
+            text = "The part of the platform that runs this MCP server does not answer; try again shortly."
+            raise Fault(UPSTREAM_DOWN, text, {"stage": "start"}, retry_after_s=1.0) from fault
+
     def _on_message(self, message: FromHost) -> None:
         waiting = self._waiting.get(message.id)
         if waiting is not None:
             waiting.take(message)
+        elif isinstance(message, Changed):
+            self.announced(message.upstream, message.method)
+        elif isinstance(message, ForEars | Failed):
+            ear = self._ears.get(message.id)
+            if ear is not None:
+                ear.take(message)
 
     def _on_lost(self) -> None:
         for waiting in self._waiting.values():
             waiting.fail(Fault(UPSTREAM_LOST))
-
-
-class _Waiting:
-    """One call that the host is making for us."""
-
-    def __init__(
-        self, stream: FrameStream[FromHost], identity: int, caller: Caller | None, silence_s: float, most_s: float
-    ) -> None:
-        self.end: asyncio.Future[Done | Probed] = asyncio.get_running_loop().create_future()
-        self.settled = False
-        """Whether the host ended the call, so that it need not be told."""
-        self._stream = stream
-        self._id = identity
-        self._caller = caller
-        self._deadline = Deadline(silence_s, most_s, self._expired)
-        self._questions: dict[int, asyncio.Task[None]] = {}
-
-    def take(self, message: FromHost) -> None:
-        if isinstance(message, Done | Probed):
-            self.settled = True
-            if not self.end.done():
-                self.end.set_result(message)
-        elif isinstance(message, Failed):
-            self.fail(unpack(message))
-        elif isinstance(message, Withdrawn):
-            question = self._questions.get(message.ask)
-            if question is not None:
-                question.cancel()
-        elif self._caller is not None:
-            self._deadline.alive()
-            self._hear(message, self._caller)
-
-    def _hear(self, message: Said | Asked, caller: Caller) -> None:
-        if isinstance(message, Said):
-            caller.notify(message.method, message.params)
-            return
-        task = asyncio.get_running_loop().create_task(self._answer(message, caller))
-        self._questions[message.ask] = task
-        task.add_done_callback(lambda _: self._questions.pop(message.ask, None))
-
-    async def _answer(self, message: Asked, caller: Caller) -> None:
-        """A task root; ends with the call, by `close`."""
-        self._deadline.hold()
-        try:
-            answer = await caller.ask(message.method, message.params)
-        except Fault as fault:
-            answer = messages.failure(fault)
-        finally:
-            self._deadline.release()
-        self._stream.send(Replied(self._id, message.ask, answer))
-
-    def fail(self, fault: Fault) -> None:
-        self.settled = True
-        if not self.end.done():
-            self.end.set_exception(fault)
-
-    def _expired(self, fault: Fault) -> None:
-        if not self.end.done():
-            self.end.set_exception(fault)
-
-    def close(self) -> None:
-        self._deadline.stop()
-        for question in list(self._questions.values()):
-            question.cancel()
-        if not self.end.done():
-            self.end.cancel()
+        for ear in list(self._ears.values()):
+            ear.end(Fault(UPSTREAM_LOST))
 
 
 class HostLink:
@@ -179,6 +157,7 @@ class HostLink:
     def __init__(self, target: Target, host: HostConnection) -> None:
         self._target = target
         self._host = host
+        self._watches = Watches(target.id)
 
     async def call(self, call: Call, caller: Caller) -> Answer:
         """Send one request and wait for its answer. Raises Fault(upstream_*)."""
@@ -191,14 +170,23 @@ class HostLink:
     async def listen(
         self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
     ) -> Listening:
-        """Not yet."""
-        raise Fault(UPSTREAM_DOWN)
+        """Hear of changes. Raises Fault(upstream_*) where it cannot be opened at all."""
+        attend = functools.partial(self.attend, owner, capabilities, client_info)
+        return await self._watches.listen(attend, wanted, listener)
+
+    async def attend(
+        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
+    ) -> Ear:
+        """One ear, which does not mend itself. Raises Fault(upstream_*)."""
+        return await self._host.attend(self._target, owner, capabilities, client_info, wanted, listener)
 
     async def tell(self, owner: str, capabilities: bytes, method: str, params: bytes) -> None:
-        """Not yet."""
+        """A notification of a client to its own process, where one runs. Raises Fault(upstream_down)."""
+        await self._host.tell(self._target, owner, capabilities, method, params)
 
     async def close(self) -> None:
-        """Nothing of the link's own is open."""
+        """Nothing of the link's own is open but what listens."""
+        await self._watches.close()
 
     async def retire(self) -> None:
         """The host itself replaces a process behind the calls it still has."""

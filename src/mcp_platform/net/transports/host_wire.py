@@ -7,7 +7,7 @@ its own choosing.
 import msgspec
 
 from mcp_platform.base.errors import INTERNAL, Fault, catalogue
-from mcp_platform.net.transports.model import Answer, Call, Target
+from mcp_platform.net.transports.model import Answer, Call, Target, Wanted
 
 
 class Begin(msgspec.Struct, tag="begin"):
@@ -46,7 +46,36 @@ class Forget(msgspec.Struct, tag="forget"):
     upstream: str
 
 
-ToHost = Begin | Probe | Cancel | Replied | Forget
+class Listen(msgspec.Struct, tag="listen"):
+    """Open an ear, until `Cancel` or `Failed`."""
+
+    id: int
+    target: Target
+    owner: str | None
+    capabilities: bytes
+    client_info: bytes | None
+    wanted: Wanted
+
+
+class Want(msgspec.Struct, tag="want"):
+    """The ear `id` wants something else; `turn` comes back in the answer."""
+
+    id: int
+    turn: int
+    wanted: Wanted
+
+
+class Tell(msgspec.Struct, tag="tell"):
+    """A notification of a client to the process that is its own, where one runs."""
+
+    target: Target
+    owner: str
+    capabilities: bytes
+    method: str
+    params: bytes
+
+
+ToHost = Begin | Probe | Cancel | Replied | Forget | Listen | Want | Tell
 
 
 class Done(msgspec.Struct, tag="done"):
@@ -64,10 +93,11 @@ class Probed(msgspec.Struct, tag="probed"):
     version: str
     server_info: bytes
     capabilities: bytes
+    instructions: str
 
 
 class Failed(msgspec.Struct, tag="failed"):
-    """The call failed; a Fault, as it crosses processes."""
+    """The call failed, or the ear is broken; a Fault, as it crosses processes."""
 
     id: int
     code: str
@@ -100,7 +130,55 @@ class Withdrawn(msgspec.Struct, tag="withdrawn"):
     ask: int
 
 
-FromHost = Done | Probed | Failed | Said | Asked | Withdrawn
+class Honoured(msgspec.Struct, tag="honoured"):
+    """The ear `id` is open, or hears what the `Want` of this turn asked for."""
+
+    id: int
+    turn: int
+    honoured: Wanted
+
+
+class Unheard(msgspec.Struct, tag="unheard"):
+    """The `Want` of this turn failed; what was wanted before still is."""
+
+    id: int
+    turn: int
+    code: str
+    detail: str | None
+    retry_after_s: float | None
+
+
+class Heard(msgspec.Struct, tag="heard"):
+    """A notification for the ear `id`."""
+
+    id: int
+    method: str
+    params: bytes
+
+
+class Missed(msgspec.Struct, tag="missed"):
+    """The ear `id` may have missed something."""
+
+    id: int
+
+
+class Ended(msgspec.Struct, tag="ended"):
+    """The server ended what the ear `id` listened to, in an orderly way."""
+
+    id: int
+
+
+class Changed(msgspec.Struct, tag="changed"):
+    """A server said that a list of its changed; told to everybody who is connected."""
+
+    upstream: str
+    method: str
+    id: int = 0
+    """Of no call."""
+
+
+ForEars = Honoured | Unheard | Heard | Missed | Ended
+FromHost = Done | Probed | Failed | Said | Asked | Withdrawn | Honoured | Unheard | Heard | Missed | Ended | Changed
 
 
 def pack(identity: int, fault: Fault) -> Failed:

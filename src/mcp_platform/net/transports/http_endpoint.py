@@ -1,11 +1,11 @@
-"""One URL of one upstream: what every POST to it has in common, credentials included.
+"""One URL of one upstream: what every request to it has in common, credentials included.
 
 The constant part of the head is made once for each set of credentials; a call adds its few lines.
 """
 
 import asyncio
-from collections.abc import Coroutine
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
 
 from mcp_platform.base.config.settings import Upstreams
 from mcp_platform.base.errors import Fault
@@ -13,15 +13,21 @@ from mcp_platform.base.log import Log
 from mcp_platform.net import client_head
 from mcp_platform.net.client import HttpClient
 from mcp_platform.net.client_address import parse_url
+from mcp_platform.net.client_exchange import Exchange
 from mcp_platform.net.transports.broker_wire import CredentialSource
-from mcp_platform.net.transports.conversation import Conversation, Send
+from mcp_platform.net.transports.conversation import Conversation, Heard, Send
 from mcp_platform.net.transports.deadline import Deadline
-from mcp_platform.net.transports.http_reply import read_reply
+from mcp_platform.net.transports.http_reply import Interrupted, read_reply
+from mcp_platform.net.transports.http_resume import Reading, read_on
 from mcp_platform.net.transports.model import Answer, Call, Caller, Credentials, Target
-from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_REFUSED
+from mcp_platform.net.transports.switchboard import Switchboard
+from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_GARBAGE, UPSTREAM_LOST, UPSTREAM_REFUSED
 
 _COMMON = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
-_MCP = frozenset({"accept", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id"})
+_STREAM = {"accept": "text/event-stream"}
+_MCP = frozenset(
+    {"accept", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id", "last-event-id"}
+)
 """Headers that the transport sets; a configured one of the same name is left out."""
 MAX_SESSION_ID = 1024
 """Characters of a session id. The specification names none; SDKs mint 32 to 36."""
@@ -30,18 +36,26 @@ MAX_COURTESIES = 256
 """Polite messages under way at once (cancellations, ended sessions); what is more is left out."""
 COURTESY_S = 5.0
 """Seconds each may take."""
+STANDING_SHARE = 0.5
+"""How many of the connections to one upstream may be streams that stand open: calls need the rest."""
 
 _log = Log(__name__)
 
 
-class Nobody:
-    """The client of requests that the platform makes for itself: it hears nothing and answers nothing."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What is the same for all requests of one session."""
 
-    def notify(self, method: str, params: bytes) -> None:
-        return None
-
-    async def ask(self, method: str, params: bytes) -> Answer:
-        raise Fault(UPSTREAM_GARBAGE)
+    era: str
+    back: Send | None = None
+    """Takes our answers to what the server asks meanwhile; None where its revision has no way back."""
+    heard: Heard | None = None
+    """Takes what the server says in a call's stream that concerns not only the call."""
+    board: Switchboard | None = None
+    """Knows the session's calls, for what is said outside their streams."""
+    resume: Callable[[str], Awaitable[bytes]] | None = None
+    """The head of the GET that reads a broken stream on after an event's id."""
+    batches: bool = False
 
 
 class Endpoint:
@@ -56,7 +70,12 @@ class Endpoint:
         self._destination = parse_url(target.url)
         self._heads: dict[str, tuple[Credentials, bytes]] = {}
         self._last_id = 0
+        self._standing = 0
         self._courtesies: set[asyncio.Task[None]] = set()
+
+    def at(self, target: Target) -> "Endpoint":
+        """The same upstream at another of its URLs."""
+        return Endpoint(target, self._client, self._source, self.settings)
 
     def next_id(self) -> int:
         self._last_id += 1
@@ -68,7 +87,8 @@ class Endpoint:
         kept = self._heads.get(method)
         if kept is None or kept[0] is not credentials:
             own = {name: value for name, value in credentials.headers.items() if name.lower() not in _MCP}
-            kept = (credentials, client_head.head(method, self._destination, {**_COMMON, **own}))
+            common = _STREAM if method == "GET" else _COMMON
+            kept = (credentials, client_head.head(method, self._destination, {**common, **own}))
             self._heads[method] = kept
             if credentials.trust != self._destination.origin.trust:
                 origin = replace(self._destination.origin, trust=credentials.trust)
@@ -76,36 +96,77 @@ class Endpoint:
         return kept[1] + extra
 
     async def converse(
-        self, head: bytes, body: bytes, identity: int, call: Call, caller: Caller, era: str, back: Send | None
+        self, head: bytes, body: bytes, identity: int, call: Call, caller: Caller, manner: Manner
     ) -> tuple[Answer, dict[str, str], int]:
         """One request: its answer, the headers and the HTTP status it came with.
 
-        `back` takes our answers to what the server asks meanwhile. Raises Fault(upstream_*); being cancelled closes
-        the connection.
+        Raises Fault(upstream_*); being cancelled closes the connection.
         """
         exchange = await self._client.open(self._destination)
         deadline = Deadline(call.timeout_s, self.settings.max_call_s, exchange.abort)
         may_ask = call.owner is not None and call.capabilities != b"{}"
-        conversation = Conversation(caller, deadline, back, may_ask=may_ask, progress=call.progress)
+        conversation = Conversation(
+            caller, deadline, manner.back, may_ask=may_ask, progress=call.progress, heard=manner.heard
+        )
+        if manner.board is not None:
+            manner.board.begin(identity, conversation)
         lingers = False
         try:
             exchange.send(head, body)
-            answer = await read_reply(exchange, identity, conversation, call.max_result_bytes, era)
+            answer = await read_reply(
+                exchange, identity, conversation, call.max_result_bytes, manner.era, batches=manner.batches
+            )
             lingers = True
+            return answer, exchange.headers, exchange.status
+        except Interrupted as broken:
+            answer = await self._read_on(broken, identity, call, conversation, deadline, manner)
             return answer, exchange.headers, exchange.status
         except Fault as fault:
             if fault.kind is UPSTREAM_REFUSED:
-                self._source.forget(self.target, call.owner)
+                self.refused(call.owner)
             raise
         finally:
             deadline.stop()
             conversation.close()
+            if manner.board is not None:
+                manner.board.end(identity)
             if not lingers:
                 exchange.close()
 
+    async def _read_on(
+        self,
+        broken: Interrupted,
+        identity: int,
+        call: Call,
+        conversation: Conversation,
+        deadline: Deadline,
+        manner: Manner,
+    ) -> Answer:
+        if manner.resume is None:
+            raise Fault(UPSTREAM_LOST)
+        reading = Reading(identity, conversation, deadline, call.max_result_bytes, manner.batches)
+        return await read_on(broken, reading, manner.resume, self.open)
+
+    async def open(self) -> Exchange:
+        """A connection for one exchange. Raises Fault(upstream_*)."""
+        return await self._client.open(self._destination)
+
+    def take_standing(self) -> None:
+        """A stream is going to stand open; `give_standing` when it ended. Raises Fault(upstream_busy)."""
+        if self._standing >= max(1, int(self.settings.max_connections * STANDING_SHARE)):
+            raise Fault(UPSTREAM_BUSY, data={"stage": "connect"}, retry_after_s=5.0)
+        self._standing += 1
+
+    def give_standing(self) -> None:
+        self._standing -= 1
+
+    def refused(self, owner: str | None) -> None:
+        """The upstream did not take our credentials: they are fetched anew for the next request."""
+        self._source.forget(self.target, owner)
+
     async def tell(self, head: bytes, body: bytes, timeout_s: float) -> int:
         """Send what has no answer (a notification, our answer to a question, DELETE); the HTTP status."""
-        exchange = await self._client.open(self._destination)
+        exchange = await self.open()
         deadline = Deadline(timeout_s, timeout_s, exchange.abort)
         try:
             exchange.send(head, body)

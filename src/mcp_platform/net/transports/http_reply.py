@@ -1,4 +1,4 @@
-"""The answer to one POST, from whatever an upstream sends for it: JSON, an event stream, or an HTTP status.
+"""The answer to one request, from whatever an upstream sends for it: JSON, an event stream, or an HTTP status.
 
 Everything here is sized and worded by somebody else; what does not fit becomes a Fault, never a guess.
 """
@@ -11,6 +11,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.net.client_exchange import Exchange
 from mcp_platform.net.transports import messages
 from mcp_platform.net.transports.conversation import Conversation
+from mcp_platform.net.transports.era import LEGACY
 from mcp_platform.net.transports.messages import Message
 from mcp_platform.net.transports.model import Answer
 from mcp_platform.net.upstream_errors import (
@@ -37,22 +38,52 @@ MESSAGES_A_TURN = 64
 _DOWN = frozenset({502, 503})
 
 
-async def read_reply(exchange: Exchange, identity: int, conversation: Conversation, most: int, era: str) -> Answer:
-    """Raises Fault(upstream_*). `most`: bytes of the result."""
+class Interrupted(Exception):
+    """The stream ended before its answer, but named a place from which it can be read on."""
+
+    def __init__(self, last_id: str, retry_ms: int | None) -> None:
+        self.last_id = last_id
+        self.retry_ms = retry_ms
+
+
+async def read_reply(
+    exchange: Exchange,
+    identity: int,
+    conversation: Conversation,
+    most: int,
+    era: str,
+    *,
+    batches: bool = False,
+    last_id: str | None = None,
+) -> Answer:
+    """Raises Fault(upstream_*), Interrupted. `most`: bytes of the result; `last_id`: the event that was read before."""
     await exchange.head()
     status, kind = exchange.status, exchange.content_type
     if status in (401, 403):
         raise Fault(UPSTREAM_REFUSED, data={"stage": "auth", "http": status})
     if status == 200 and kind == "text/event-stream":
-        return await _read_stream(exchange, identity, conversation, most, era)
+        return await _read_stream(exchange, identity, conversation, most, era, batches, last_id)
     if status == 200 and kind == "application/json":
-        message = messages.parse(await exchange.read(most + ENVELOPE_BYTES))
+        body = await exchange.read(most + ENVELOPE_BYTES)
+        if batches:
+            return _read_batch(body, identity, conversation, era)
+        message = messages.parse(body)
         if message.method is not msgspec.UNSET or not _means(message, identity, strict=False):
             raise Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"})
         return messages.answer(message, era)
     if status >= 400 and kind == "application/json":
         return await _read_refusal(exchange, era)
-    raise _of_status(exchange)
+    raise of_status(exchange)
+
+
+def _read_batch(body: bytes, identity: int, conversation: Conversation, era: str) -> Answer:
+    """2025-03-26: the answer may stand in an array, with notifications about it."""
+    found: Answer | None = None
+    for message in messages.parse_all(body):
+        found = _take(message, identity, conversation, era) or found
+    if found is None:
+        raise Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"})
+    return found
 
 
 def _means(message: Message, identity: int, *, strict: bool) -> bool:
@@ -72,11 +103,12 @@ async def _read_refusal(exchange: Exchange, era: str) -> Answer:
         return messages.answer(message, era)
     except Fault as fault:
         if fault.kind in (UPSTREAM_GARBAGE, UPSTREAM_TOO_LARGE):
-            raise _of_status(exchange) from None
+            raise of_status(exchange) from None
         raise
 
 
-def _of_status(exchange: Exchange) -> Fault:
+def of_status(exchange: Exchange) -> Fault:
+    """What an answer that is no JSON-RPC means."""
     status = exchange.status
     data: dict[str, object] = {"stage": "http", "http": status}
     if status == 200:
@@ -94,10 +126,18 @@ def _of_status(exchange: Exchange) -> Fault:
     return Fault(UPSTREAM_GARBAGE, text, data)
 
 
-async def _read_stream(exchange: Exchange, identity: int, conversation: Conversation, most: int, era: str) -> Answer:
+async def _read_stream(
+    exchange: Exchange,
+    identity: int,
+    conversation: Conversation,
+    most: int,
+    era: str,
+    batches: bool,
+    last_id: str | None,
+) -> Answer:
     parser = SseParser(most + ENVELOPE_BYTES)
     size = count = 0
-    while piece := await exchange.next():
+    while piece := await _next(exchange, parser, era, last_id):
         size += len(piece)
         try:
             events = parser.feed(piece)
@@ -108,13 +148,28 @@ async def _read_stream(exchange: Exchange, identity: int, conversation: Conversa
             if count % MESSAGES_A_TURN == 0:
                 await asyncio.sleep(0)
             if event.kind == "message" and event.data:
-                answer = _take(messages.parse(event.data), identity, conversation, era)
-                if answer is not None:
-                    exchange.linger()
-                    return answer
+                for message in messages.parse_all(event.data) if batches else (messages.parse(event.data),):
+                    answer = _take(message, identity, conversation, era)
+                    if answer is not None:
+                        exchange.linger()
+                        return answer
         if size > most * MAX_STREAM_FACTOR or count > MAX_MESSAGES:
             raise Fault(UPSTREAM_TOO_LARGE, data={"max_bytes": most * MAX_STREAM_FACTOR, "max_messages": MAX_MESSAGES})
     raise Fault(UPSTREAM_LOST)
+
+
+async def _next(exchange: Exchange, parser: SseParser, era: str, last_id: str | None) -> bytes:
+    """The next piece of the stream; at its end, in order or not, Interrupted where a legacy one can be read on."""
+    try:
+        piece = await exchange.next()
+    except Fault as fault:
+        if fault.kind is not UPSTREAM_LOST:
+            raise
+        piece = b""
+    last_id = parser.last_id or last_id
+    if not piece and last_id and era == LEGACY:
+        raise Interrupted(last_id, parser.retry_ms)
+    return piece
 
 
 def _take(message: Message, identity: int, conversation: Conversation, era: str) -> Answer | None:

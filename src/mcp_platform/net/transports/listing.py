@@ -3,8 +3,8 @@
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.net.transports.http_endpoint import Nobody
 from mcp_platform.net.transports.model import Call, Link
+from mcp_platform.net.transports.nobody import Nobody
 from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_REFUSED, UPSTREAM_TOO_LARGE
 
 MAX_TOOLS = 10_000

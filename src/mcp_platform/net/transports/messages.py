@@ -31,12 +31,34 @@ class Message(msgspec.Struct):
     def identity(self) -> bytes | None:
         return None if self.id is msgspec.UNSET else bytes(self.id)
 
+    @property
+    def params_bytes(self) -> bytes:
+        return b"{}" if self.params is msgspec.UNSET else bytes(self.params)
+
 
 _message = msgspec.json.Decoder(Message)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 _MAX_ID_BYTES = 256
 """Bytes of a server's request id, which we keep and send back."""
+BATCHES = "2025-03-26"
+"""The one revision in which a message may be an array of messages."""
+MAX_BATCH = 1000
+"""Messages in one array. 2025-03-26 names no number; no server is known to send more than a few."""
+_batch = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def parse_all(line: bytes) -> list[Message]:
+    """The messages in `line`: one, or with 2025-03-26 an array. Raises Fault(upstream_garbage)."""
+    if not line.lstrip().startswith(b"["):
+        return [parse(line)]
+    try:
+        parts = _batch.decode(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"}) from None
+    if not 0 < len(parts) <= MAX_BATCH:
+        raise Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"})
+    return [parse(bytes(part)) for part in parts]
 
 
 def parse(line: bytes) -> Message:
@@ -167,6 +189,11 @@ def _with_meta(identity: int, call: Call, own: bytes) -> bytes:
     rest = call.params.strip()[1:].lstrip()
     comma = b"" if rest.startswith(b"}") else b","
     return b'{"_meta":{%b}%b%b' % (b",".join(members), comma, rest)
+
+
+def number(identity: bytes | None) -> int:
+    """Our ids are integers; anything else is none of ours."""
+    return int(identity) if identity is not None and identity.isdigit() and len(identity) < 19 else -1
 
 
 def without_token(params: bytes) -> tuple[bytes | None, bytes]:

@@ -1,0 +1,103 @@
+"""What of a listener's wishes a legacy server can fulfil, told from the capabilities of its `initialize`. Pure."""
+
+import msgspec
+
+from mcp_platform.net.transports.model import Wanted
+
+TOOLS = "notifications/tools/list_changed"
+PROMPTS = "notifications/prompts/list_changed"
+RESOURCES = "notifications/resources/list_changed"
+UPDATED = "notifications/resources/updated"
+LIST_CHANGES = frozenset({TOOLS, PROMPTS, RESOURCES})
+CHANGES = LIST_CHANGES | {UPDATED}
+ELICITED = "notifications/elicitation/complete"
+"""A person finished what a URL led to (2025-11-25). It belongs to no request."""
+
+
+class _Part(msgspec.Struct):
+    listChanged: bool = False
+    subscribe: bool = False
+
+
+class _Capabilities(msgspec.Struct):
+    tools: _Part | None = None
+    prompts: _Part | None = None
+    resources: _Part | None = None
+    logging: dict[str, msgspec.Raw] | None = None
+
+
+class Offers(msgspec.Struct, frozen=True):
+    """Which notifications a server sends, and whether its log level can be set."""
+
+    tools: bool = False
+    prompts: bool = False
+    resources: bool = False
+    subscribe: bool = False
+    logging: bool = False
+
+    def of(self, wanted: Wanted) -> Wanted:
+        """The part of `wanted` that the server can tell."""
+        return Wanted(
+            tools=wanted.tools and self.tools,
+            prompts=wanted.prompts and self.prompts,
+            resources=wanted.resources and self.resources,
+            uris=wanted.uris if self.subscribe else frozenset(),
+        )
+
+
+_NOTHING = _Part()
+
+
+def of_capabilities(capabilities: bytes) -> Offers:
+    """What cannot be read offers nothing: a server that is understood half is not asked for more."""
+    try:
+        seen = msgspec.json.decode(capabilities, type=_Capabilities)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return Offers()
+    resources = seen.resources or _NOTHING
+    return Offers(
+        tools=(seen.tools or _NOTHING).listChanged,
+        prompts=(seen.prompts or _NOTHING).listChanged,
+        resources=resources.listChanged,
+        subscribe=resources.subscribe,
+        logging=seen.logging is not None,
+    )
+
+
+def is_heard(wanted: Wanted, method: str, uri: str) -> bool:
+    """Whether a listener wants this notification. `uri`: of an update, else empty; one below a wanted URI counts, as
+    2025-11-25 lets a server name the part that changed."""
+    if method == UPDATED:
+        return uri in wanted.uris or any(above in wanted.uris for above in _above(uri))
+    return (
+        (method == TOOLS and wanted.tools)
+        or (method == PROMPTS and wanted.prompts)
+        or (method == RESOURCES and wanted.resources)
+    )
+
+
+_MAX_LEVELS = 64
+"""Levels of a URI that are looked at: deeper ones are not what anybody subscribed to."""
+
+
+def _above(uri: str) -> list[str]:
+    """The URIs that `uri` lies below: cut at `/`, `?` and `#`, with and without a closing slash."""
+    cuts = [at for at, character in enumerate(uri) if character in "/?#"][-_MAX_LEVELS:]
+    return [uri[:at] for at in cuts] + [uri[: at + 1] for at in cuts if uri[at] == "/"]
+
+
+class _Updated(msgspec.Struct):
+    uri: str
+
+
+_updated = msgspec.json.Decoder(_Updated)
+
+
+def uri_of(method: str, params: bytes) -> str | None:
+    """The URI of an update, empty for other notifications; None where an update names none."""
+    if method != UPDATED:
+        return ""
+    try:
+        return _updated.decode(params).uri
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

@@ -36,15 +36,12 @@ class Pool:
 
     async def call(self, target: Target, call: Call, caller: Caller) -> Answer:
         """Raises Fault(upstream_*)."""
-        owner: Owner = None
-        if target.interactive and call.owner is not None and call.capabilities != b"{}":
-            owner = (call.owner, canonical(call.capabilities))
-        slot = self._slot(target, owner)
+        slot = self._slot(target, _owner(target, call.owner, call.capabilities))
         return await slot.call(call, caller)
 
-    async def probe(self, target: Target, timeout_s: float) -> Found:
+    async def probe(self, target: Target, timeout_s: float, owner: str | None, capabilities: bytes) -> Found:
         """Raises Fault(upstream_*) with `stage` in its data."""
-        return await self._slot(target, None).found(timeout_s)
+        return await self._slot(target, _owner(target, owner, capabilities)).found(timeout_s)
 
     def forget(self, upstream: str) -> None:
         """The upstream was removed: its calls end with its processes."""
@@ -126,3 +123,10 @@ class Pool:
                 self._stop_later(slot)
         if self._stopping:
             await asyncio.wait(list(self._stopping))
+
+
+def _owner(target: Target, principal: str | None, capabilities: bytes) -> Owner:
+    """Whose the process is: one that may ask its client something belongs to one (principal, capability set)."""
+    if target.interactive and principal is not None and capabilities != b"{}":
+        return principal, canonical(capabilities)
+    return None

@@ -29,11 +29,13 @@ class Found:
     server_info: bytes = b"{}"
     """JSON object: name and version as the server claims them."""
     capabilities: bytes = b"{}"
+    instructions: str = ""
 
 
 class _Discovered(msgspec.Struct):
     supportedVersions: list[str]
     capabilities: msgspec.Raw = msgspec.Raw(b"{}")
+    instructions: msgspec.Raw = msgspec.Raw(b"null")
     meta: dict[str, msgspec.Raw] = msgspec.field(name="_meta", default_factory=dict)
 
 
@@ -50,6 +52,7 @@ class _Initialized(msgspec.Struct):
     protocolVersion: str
     capabilities: msgspec.Raw = msgspec.Raw(b"{}")
     serverInfo: msgspec.Raw = msgspec.Raw(b"{}")
+    instructions: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def of_discover(answer: Answer) -> Found | None:
@@ -60,7 +63,7 @@ def of_discover(answer: Answer) -> Found | None:
             if versions.MODERN not in seen.supportedVersions:
                 return None
             info = seen.meta.get(versions.SERVER_INFO_KEY, msgspec.Raw(b"{}"))
-            return Found(MODERN, versions.MODERN, bytes(info), bytes(seen.capabilities))
+            return Found(MODERN, versions.MODERN, bytes(info), bytes(seen.capabilities), _text(seen.instructions))
         return Found(MODERN, versions.MODERN) if is_modern_error(answer.error or b"{}") else None
     except (msgspec.MsgspecError, ValueError):
         return None
@@ -87,4 +90,13 @@ def of_initialize(answer: Answer) -> Found:
     if seen.protocolVersion not in versions.LEGACY_VERSIONS:
         text = "The MCP server behind this tool chose a protocol version that the platform does not speak."
         raise Fault(UPSTREAM_GARBAGE, text, {"stage": "mcp"})
-    return Found(LEGACY, seen.protocolVersion, bytes(seen.serverInfo), bytes(seen.capabilities))
+    info, capabilities = bytes(seen.serverInfo), bytes(seen.capabilities)
+    return Found(LEGACY, seen.protocolVersion, info, capabilities, _text(seen.instructions))
+
+
+def _text(raw: msgspec.Raw) -> str:
+    """Empty where it is no text: instructions are no reason to refuse a server."""
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except (msgspec.MsgspecError, ValueError):
+        return ""

@@ -12,6 +12,8 @@ from mcp_platform.features.apikeys.tables import API_KEYS
 from mcp_platform.features.audit.tables import AUDIT_LOG
 from mcp_platform.features.jwt.tables import ISSUERS
 from mcp_platform.features.ratelimit.tables import LIMITS
+from mcp_platform.features.tokens.tables import ADMIN_TOKENS
+from mcp_platform.features.toolpolicy.tables import TOOL_POLICIES
 from mcp_platform.features.upstreams.tables import UPSTREAMS
 from mcp_platform.store import migrate
 from mcp_platform.store.engine import open_sqlite
@@ -21,7 +23,7 @@ from tests.store.databases import add_many_keys, opened
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_declares(tmp_path: Path) -> None:
-    assert {API_KEYS, AUDIT_LOG, ISSUERS, LIMITS, UPSTREAMS} <= set(metadata.sorted_tables)
+    assert {ADMIN_TOKENS, API_KEYS, AUDIT_LOG, ISSUERS, LIMITS, TOOL_POLICIES, UPSTREAMS} <= set(metadata.sorted_tables)
     with opened(tmp_path / "a.db") as store, store.engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []

@@ -15,13 +15,14 @@ from mcp_platform.base import clock, ids
 from mcp_platform.base.config import Settings
 from mcp_platform.base.errors import INTERNAL, INVALID, Fault
 from mcp_platform.base.log import Log
+from mcp_platform.control.entry import SYSTEM
 from mcp_platform.control.errors import ACTION_UNKNOWN
 from mcp_platform.features.audit.actions import Event, append, recordable
 from mcp_platform.features.rbac.errors import FORBIDDEN
 from mcp_platform.features.upstreams.check import Reach
 from mcp_platform.features.vault.keys import KeyRing
 from mcp_platform.store import revision
-from mcp_platform.store.action import Action, Actor, Context, Secrets, Touched
+from mcp_platform.store.action import Action, Actor, Change, Context, Secrets, Touched
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Store, Unit
 
@@ -62,6 +63,7 @@ class _Done:
     draft: Any
     event: Event
     revision: int
+    change: Change
 
 
 @dataclass(slots=True)
@@ -75,6 +77,8 @@ class _Asked:
     recorded: str = "{}"
     """What the audit log keeps of them."""
     guard: Guard | None = None
+    found: Any = None
+    """What was looked up before it was asked."""
     trace: str = field(default_factory=lambda: ids.random_text(16))
     """Binds the records of one request."""
 
@@ -112,6 +116,8 @@ class Executor:
         self.observe: Callable[[], Mapping[str, object]] = dict
         """Asked on the loop before each action; whoever knows the workers puts its answer here."""
         self.record: Records = Unrecorded()
+        self.published: Callable[[Touched], None] = lambda touched: None
+        """Told of each change when the workers have been; must not fail."""
 
     async def execute(
         self,
@@ -120,14 +126,16 @@ class Executor:
         actor: Actor,
         progress: Progress | None = None,
         guard: Guard | None = None,
+        found: object = None,
     ) -> dict[str, object]:
-        """The answer to one request. `params` is decoded JSON. Raises Fault."""
+        """The answer to one request. `params` is decoded JSON; `found` is what the action would look up outside, from
+        a part of the platform that has done so already. Raises Fault."""
         action = self._actions.get(name)
         if action is None or (action.internal and actor.kind != "system"):
             unknown = _event(actor, Tag.PLATFORM_REQUEST_UNKNOWN, "refused", error=ACTION_UNKNOWN.code)
             await self._audit(unknown, ids.random_text(16))
             raise Fault(ACTION_UNKNOWN)
-        asked = _Asked(action, actor, guard=guard)
+        asked = _Asked(action, actor, guard=guard, found=found)
         context = await self._or_audited(asked, self._prepare(asked, params, progress))
         # It runs to its end, and is published, even if the caller goes away.
         return await asyncio.shield(self._own(self._or_audited(asked, self._change(asked, context))))
@@ -176,6 +184,8 @@ class Executor:
         if action.permission not in actor.permissions:
             raise Fault(FORBIDDEN)
         context = Context(actor=actor, secrets=self._secrets, settings=self._settings, observed=self.observe())
+        if asked.found is not None:
+            return replace(context, found=asked.found)
         gather = action.gather
         if gather is None:
             return context
@@ -198,7 +208,17 @@ class Executor:
             done = await self._in_thread(lambda: self._transact(asked, context))
             published = await self._publish(done.draft)
             await self._said(asked, done)
-            return {**done.answer, "published": published}
+            self.published(done.change.touched)
+        for name, params in done.change.then:
+            await self._next(name, params)
+        return {**done.answer, "published": published}
+
+    async def _next(self, name: str, params: Mapping[str, object]) -> None:
+        """What a change has the platform do besides is a change of its own, which may fail by itself."""
+        try:
+            await self.execute(name, dict(params), SYSTEM)
+        except Fault as fault:
+            _log.error("next_action_failed", exc=fault, action=name)
 
     def _transact(self, asked: _Asked, context: Context) -> _Done:
         action = asked.action
@@ -210,7 +230,7 @@ class Executor:
             done = _event(asked.actor, action.audit, "ok", target=change.target, params=asked.recorded)
             append(unit, done)
             draft = None if action.reads else self._publisher.build(unit, change.touched, number)
-        return _Done({**change.result, **change.secret}, draft, done, number)
+        return _Done({**change.result, **change.secret}, draft, done, number, change)
 
     async def _said(self, asked: _Asked, done: _Done) -> None:
         """The change is committed, and its beginning is recorded: a disk that refuses now cannot take it back."""

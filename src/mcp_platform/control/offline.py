@@ -129,7 +129,7 @@ class _WebOnly:
         self.anchors = probe.anchors
 
     async def probe(self, spec: ServerSpec) -> Found:
-        if spec.transport != "http":
+        if spec.transport == "stdio":
             raise Fault(PLATFORM_STOPPED)
         return await self._probe.probe(spec)
 

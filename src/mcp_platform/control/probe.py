@@ -1,12 +1,19 @@
-"""A look at a server that is being added or tested: connect or start, find its era, list its tools, let go."""
+"""A look at a server that is added, tested or listed again: connect or start, find its era, list all, let go.
 
+It has a connection or process of its own, as a client with every capability and nobody behind it, so that it sees all
+that any client could and shares nothing with a principal. One look at a server at a time.
+"""
+
+import asyncio
 import contextlib
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from mcp_platform.base import ids
 from mcp_platform.base.config import Settings
+from mcp_platform.base.errors import Fault
 from mcp_platform.control import key_sets
 from mcp_platform.control.anchor.schedule import Anchors
 from mcp_platform.control.broker import Broker
@@ -16,8 +23,12 @@ from mcp_platform.features.upstreams.tables import Access
 from mcp_platform.net.client import HttpClient
 from mcp_platform.net.transports.host_link import HostConnection, HostLink
 from mcp_platform.net.transports.http_link import HttpLink
-from mcp_platform.net.transports.listing import list_tools
-from mcp_platform.net.transports.model import Credentials, Target
+from mcp_platform.net.transports.listing import EVERY_CAPABILITY, LISTER, list_all
+from mcp_platform.net.transports.model import Call, Credentials, Target
+from mcp_platform.net.upstream_errors import UPSTREAM_TIMEOUT
+
+MAX_LOOK_S = 240.0
+"""Seconds for a whole look: a server that fills each page slowly must not be listed for ever. The door waits 300."""
 
 
 class _Own:
@@ -44,20 +55,30 @@ class Probe:
         self._settings = settings.upstreams
         self._broker = broker
         self._host = host
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Server name → whose turn it is; only of those that are looked at now."""
 
     async def probe(self, spec: ServerSpec) -> Found:
         """Raises Fault(upstream_*) with `stage` in its data."""
+        turn = self._turns.setdefault(spec.name, asyncio.Lock())
+        try:
+            async with asyncio.timeout(MAX_LOOK_S), turn:
+                return await self._probe(spec)
+        except TimeoutError:
+            raise Fault(UPSTREAM_TIMEOUT, data={"stage": "mcp"}) from None
+
+    async def _probe(self, spec: ServerSpec) -> Found:
         target = Target(
             id=ids.new_id("try"),
             version=1,
             transport=spec.transport,
             url=spec.url,
             has_credentials=bool(spec.headers) or spec.trust is not None,
-            interactive=False,  # a trial is nobody's, and is told of no capability
+            interactive=spec.interactive,
         )
-        if spec.transport == "http":
-            return await self._over_http(spec, target)
-        return await self._over_stdio(spec, target)
+        if spec.transport == "stdio":
+            return await self._over_stdio(spec, target)
+        return await self._over_http(spec, target)
 
     async def fetch_keys(self, url: str, authority: str | None) -> bytes:
         """Raises Fault(issuer_keys_unreachable)."""
@@ -67,7 +88,7 @@ class Probe:
         client = HttpClient(max_connections=4, connect_timeout_s=self._settings.connect_timeout_s)
         link = HttpLink(target, client, _Own(spec), self._settings)
         try:
-            return await self._look(link)
+            return await self._look(link, spec)
         finally:
             await link.close()
             await client.close()
@@ -77,16 +98,31 @@ class Probe:
         self._broker.try_out(target.id, spec.name, access)
         link = HostLink(target, self._host)
         try:
-            return await self._look(link)
+            return await self._look(link, spec)
         finally:
             await link.close()
             await self._host.forget(target.id)
             self._broker.forget(target.id)
 
-    async def _look(self, link: HttpLink | HostLink) -> Found:
-        seen = await link.probe(self._settings.start_timeout_s)
-        tools = await list_tools(link, self._settings.call_timeout_s)
-        return Found(era=seen.era, tools=tuple(tools), server=_claimed(seen.server_info))
+    async def _look(self, link: HttpLink | HostLink, spec: ServerSpec) -> Found:
+        # A server that agents share is told of no capability by them either.
+        capabilities = EVERY_CAPABILITY if spec.interactive else b"{}"
+        seen = await link.probe(self._settings.start_timeout_s, LISTER, capabilities)
+        timeout_s = self._settings.call_timeout_s
+        pattern = Call(method="", params=b"{}", owner=LISTER, capabilities=capabilities, timeout_s=timeout_s)
+        offer = await list_all(link, seen, pattern)
+        return Found(
+            era=seen.era,
+            tools=tuple(offer.tools),
+            server=_claimed(seen.server_info),
+            prompts=tuple(offer.prompts),
+            resources=tuple(offer.resources),
+            templates=tuple(offer.templates),
+            problems=offer.problems,
+            capabilities=seen.capabilities,
+            server_info=seen.server_info,
+            instructions=seen.instructions,
+        )
 
 
 def _claimed(server_info: bytes) -> dict[str, object]:

@@ -20,6 +20,8 @@ from mcp_platform.control.cli_door import CliDoor
 from mcp_platform.control.console.app import VARY, ConsoleApp
 from mcp_platform.control.execute import Executor
 from mcp_platform.control.feed import FeedServer
+from mcp_platform.control.keepers import Keepers
+from mcp_platform.control.outward import Outward
 from mcp_platform.control.probe import Probe
 from mcp_platform.control.publish import Publisher
 from mcp_platform.control.record import ControlRecord
@@ -71,6 +73,9 @@ class _Control:
     rest: RestDoor
     beating: asyncio.Task[None]
     rotating: asyncio.Task[None]
+    keepers: Keepers
+    outward: Outward
+    keeping: asyncio.Task[None]
 
 
 async def _serve(inherited: Inherited) -> None:
@@ -132,10 +137,16 @@ async def _start(inherited: Inherited) -> _Control:
     ]
     rotation = Rotation(executor, settings.upstreams.connect_timeout_s)
     broker.renew = rotation.asked
+    outward = Outward(data, settings.upstreams, host)
+    keepers = Keepers(executor, ring.data_key, probe, outward.links, settings.upstreams, feed.lists_changed)
+    executor.published, feed.hinted = keepers.published, keepers.hinted
+    keeping = asyncio.get_running_loop().create_task(keepers.run(), name="keepers")
     beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")
     rotating = asyncio.get_running_loop().create_task(rotation.run(), name="rotation")
     rest.open()
-    return _Control(store, executor, record, copies, host, servers, console, rest, beating, rotating)
+    return _Control(
+        store, executor, record, copies, host, servers, console, rest, beating, rotating, keepers, outward, keeping
+    )
 
 
 def _console(inherited: Inherited, app: ConsoleApp, record: ControlRecord) -> HttpServer:
@@ -173,7 +184,10 @@ async def _stop(control: _Control, drain_s: float) -> None:
         server.close()
     await control.console.drain(drain_s)
     await control.rest.close()
-    await _end(control.rotating)  # before the executor that it asks
+    await _end(control.rotating)  # before the executor that they ask
+    await _end(control.keeping)
+    await control.keepers.close()
+    await control.outward.close()
     await control.executor.close()
     await _end(control.beating)
     await control.record.close()  # after every change that it records

@@ -7,7 +7,7 @@ waits, bounded, until the connected workers answer by the new revision.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,6 +23,7 @@ from mcp_platform.features.ratelimit import tables as ratelimit
 from mcp_platform.features.rbac import tables as rbac
 from mcp_platform.features.toolpolicy import tables as toolpolicy
 from mcp_platform.features.upstreams import tables as upstreams
+from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
 from mcp_platform.snapshot.codec import encode_rows, hash_of, open_manifest, sign_manifest
 from mcp_platform.snapshot.model import FORMAT, Manifest, bucket
 from mcp_platform.snapshot.shelf import Shelf
@@ -31,10 +32,14 @@ from mcp_platform.store.unit import Unit
 
 ROWS_IN_SHARD = 64
 """Keys or principals in a shard on average: decoding one takes a worker about 50 µs."""
-TOOLS_IN_SHARD = 64
-"""Tools in a shard: at 1 to 16 KiB a definition, at most 1 MiB."""
+OFFERED_IN_SHARD = 64
+"""Tools, prompts, resources or templates in a shard, at most."""
+BYTES_IN_SHARD = 256 * 1024
+"""Bytes of definitions in a shard, unless one alone is larger: decoding it takes a worker well under a millisecond."""
 KEPT_MANIFESTS = 3
 """Revisions whose shards stay on the shelf: a worker may be reading the one before."""
+Offered = ToolRow | PromptRow | ResourceRow | TemplateRow
+Shards = dict[str, list[bytes]]
 WAIT_S = 0.9
 """Seconds that a change waits for the workers, so that its answer comes within one second."""
 
@@ -110,7 +115,16 @@ class Publisher:
             return address
 
         now = self._current
-        all_tools = _chunked_tools(unit, touched, self._settings, now)
+        servers = upstreams.upstreams(unit, self._settings.upstreams)
+
+        def offered(before: Shards, rows: Callable[[UpstreamRow], Sequence[Offered]]) -> Shards:
+            return {
+                row.id: before[row.id]
+                if row.id in before and row.id not in touched.upstreams
+                else [put(chunk) for chunk in _chunks(rows(row))]
+                for row in servers
+            }
+
         manifest = Manifest(
             format=FORMAT,
             platform=self._platform,
@@ -119,11 +133,17 @@ class Publisher:
             keys=self._keys(unit, touched, put),
             principals=_principals(unit, put) if now is None or touched.principals or touched.roles else now.principals,
             roles=put(list(rbac.roles(unit))) if now is None or touched.roles else now.roles,
-            upstreams=put(list(upstreams.upstreams(unit, self._settings.upstreams))),
-            tools={
-                upstream: kept if kept is not None else [put(chunk) for chunk in chunks]
-                for upstream, (kept, chunks) in all_tools.items()
-            },
+            upstreams=put(list(servers)),
+            tools=offered(now.tools if now else {}, lambda row: _tools(unit, row)),
+            prompts=offered(
+                now.prompts if now else {}, lambda row: upstreams.items(unit, row.id, "prompts", PromptRow)
+            ),
+            resources=offered(
+                now.resources if now else {}, lambda row: upstreams.items(unit, row.id, "resources", ResourceRow)
+            ),
+            templates=offered(
+                now.templates if now else {}, lambda row: upstreams.items(unit, row.id, "templates", TemplateRow)
+            ),
             issuers=put(list(jwt.issuers(unit))) if now is None or touched.issuers else now.issuers,
             limits=put(list(ratelimit.limits(unit))) if now is None or touched.limits else now.limits,
         )
@@ -191,29 +211,33 @@ def _principals(unit: Unit, put: Callable[[list[object]], bytes]) -> list[bytes]
     return [put(each) for each in buckets]
 
 
-def _chunked_tools(
-    unit: Unit, touched: Touched, settings: Settings, now: Manifest | None
-) -> dict[str, tuple[list[bytes] | None, list[list[object]]]]:
-    """By upstream id: the shards it keeps, or the chunks to make into shards."""
-    plan: dict[str, tuple[list[bytes] | None, list[list[object]]]] = {}
-    for row in upstreams.upstreams(unit, settings.upstreams):
-        kept = None if now is None or row.id in touched.upstreams else now.tools.get(row.id)
-        chunks: list[list[object]] = []
-        if kept is None:
-            quiet = toolpolicy.read_only(unit, row.name)
-            tools = [
-                msgspec.structs.replace(tool, read_only=True) if tool.name in quiet else tool
-                for tool in upstreams.tools(unit, row.id)
-            ]
-            chunks = [list(tools[start : start + TOOLS_IN_SHARD]) for start in range(0, len(tools), TOOLS_IN_SHARD)]
-        plan[row.id] = (kept, chunks)
-    return plan
+def _tools(unit: Unit, row: UpstreamRow) -> list[ToolRow]:
+    quiet = toolpolicy.read_only(unit, row.name)
+    return [
+        msgspec.structs.replace(tool, read_only=True) if tool.name in quiet else tool
+        for tool in upstreams.tools(unit, row.id)
+    ]
+
+
+def _chunks(rows: Sequence[Offered]) -> Iterator[list[object]]:
+    """What goes into one shard each, in the order of `rows`."""
+    chunk: list[object] = []
+    size = 0
+    for row in rows:
+        if chunk and (len(chunk) == OFFERED_IN_SHARD or size + len(row.definition) > BYTES_IN_SHARD):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += len(row.definition)
+    if chunk:
+        yield chunk
 
 
 def _addresses(manifest: Manifest) -> set[bytes]:
-    tools = [address for shards in manifest.tools.values() for address in shards]
+    kinds = (manifest.tools, manifest.prompts, manifest.resources, manifest.templates)
+    offered = [address for kind in kinds for shards in kind.values() for address in shards]
     single = (manifest.roles, manifest.upstreams, manifest.issuers, manifest.limits)
-    return {*manifest.keys, *manifest.principals, *single, *tools}
+    return {*manifest.keys, *manifest.principals, *single, *offered}
 
 
 def _power_of_two(least: int) -> int:

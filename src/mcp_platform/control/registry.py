@@ -13,6 +13,7 @@ from mcp_platform.features.rbac import actions as rbac
 from mcp_platform.features.tokens import actions as tokens
 from mcp_platform.features.toolpolicy import actions as toolpolicy
 from mcp_platform.features.upstreams import actions as upstreams
+from mcp_platform.features.upstreams import showing as servers
 from mcp_platform.store.action import Action
 
 
@@ -34,6 +35,7 @@ ACTIONS = _by_name(
     reading.ACTIONS,
     ratelimit.ACTIONS,
     rbac.ACTIONS,
+    servers.ACTIONS,
     status.ACTIONS,
     subjects.ACTIONS,
     tokens.ACTIONS,

@@ -44,6 +44,8 @@ class Touched:
     settings: bool = False
     issuers: bool = False
     limits: bool = False
+    lists: frozenset[tuple[str, str]] = frozenset()
+    """(upstream id, kind) of the lists of which agents see others now: those who want to hear of it are told."""
 
 
 NOTHING = Touched()
@@ -60,6 +62,8 @@ class Change:
     """Joined to the answer and to nothing else."""
     target: str | None = None
     """What it was done to, for the audit log: a name or an id."""
+    then: tuple[tuple[str, Mapping[str, object]], ...] = ()
+    """(action, parameters) that the platform itself asks for next, in its own name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,4 +32,6 @@ class Permission(StrEnum):
     TOOLS_POLICY_CHANGE = "tools:policy:change"
     UPSTREAMS_SERVER_CHANGE = "upstreams:server:change"
     UPSTREAMS_SERVER_READ = "upstreams:server:read"
+    UPSTREAMS_SERVER_REFRESH = "upstreams:server:refresh"
     UPSTREAMS_SERVER_TEST = "upstreams:server:test"
+    UPSTREAMS_TOOL_APPROVE = "upstreams:tool:approve"

@@ -11,6 +11,7 @@ from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.frames import FrameStream, peer_uid
 from mcp_platform.net.transports.announcements import Announcements
+from mcp_platform.net.transports.era import Found
 from mcp_platform.net.transports.host_wire import (
     Asked,
     Begin,
@@ -146,9 +147,8 @@ class _Visitor:
                 answer = await self._pool.call(message.target, message.call, client)
                 self._stream.send(Done(message.id, answer))
             else:
-                found = await self._pool.probe(message.target, message.timeout_s)
-                seen = (found.era, found.version, found.server_info, found.capabilities, found.instructions)
-                self._stream.send(Probed(message.id, *seen))
+                found = await self._pool.probe(message.target, message.timeout_s, message.owner, message.capabilities)
+                self._stream.send(_probed(message.id, found))
         except Fault as fault:
             self._stream.send(pack(message.id, fault))
         except Exception as error:
@@ -160,6 +160,11 @@ class _Visitor:
             task.cancel()
         self._audience.leave()
         self._stream.close()
+
+
+def _probed(identity: int, found: Found) -> Probed:
+    info, capabilities = found.server_info, found.capabilities
+    return Probed(identity, found.era, found.version, info, capabilities, found.instructions)
 
 
 class _Client:

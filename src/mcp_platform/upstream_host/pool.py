@@ -64,9 +64,9 @@ class Pool:
         if key is not None and slot is not None:
             await slot.tell(method, params)
 
-    async def probe(self, target: Target, timeout_s: float) -> Found:
+    async def probe(self, target: Target, timeout_s: float, owner: str | None, capabilities: bytes) -> Found:
         """Raises Fault(upstream_*) with `stage` in its data."""
-        return await self._slot(target, None).found(timeout_s)
+        return await self._slot(target, key_of(target, owner, capabilities)).found(timeout_s)
 
     def forget(self, upstream: str) -> None:
         """The upstream was removed: its calls end with its processes."""

@@ -12,12 +12,10 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.features.upstreams.check import (
     ServerSpec,
     check_spec,
-    description_of,
     exposed_name,
-    read_tool,
-    renamed,
 )
 from mcp_platform.features.upstreams.errors import SERVER_INVALID
+from mcp_platform.features.upstreams.offered import description_of, read_tool, renamed
 
 HTTP: dict[str, Any] = {"name": "web", "transport": "http", "url": "https://mcp.example.com:8443/mcp?x=1"}
 STDIO: dict[str, Any] = {"name": "git", "transport": "stdio", "argv": ("/usr/bin/git-mcp", "--flag")}

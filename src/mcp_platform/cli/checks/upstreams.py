@@ -1,6 +1,7 @@
 """Each MCP server behind the platform: whether it is reached now, and whether its tools are as approved."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.cli.checks.finding import Finding, Patient, fault, ok, warning
@@ -20,10 +21,12 @@ def examine(patient: Patient, session: Session) -> Iterator[Finding]:
             "upstreams", "no MCP server is behind the platform yet", "Add one: mcp-platform server add --help"
         )
     for server in servers:
-        yield from _one(str(server["name"]), session)
+        yield from _one(server, session)
+        yield from _listed(server)
 
 
-def _one(name: str, session: Session) -> Iterator[Finding]:
+def _one(server: dict[str, Any], session: Session) -> Iterator[Finding]:
+    name = str(server["name"])
     check = f"upstream.{name}"
     try:
         answer = session.ask("server.test", name=name)
@@ -38,7 +41,36 @@ def _one(name: str, session: Session) -> Iterator[Finding]:
         yield warning(
             check,
             f"server {name} answers, but its tools are not as approved: {', '.join(differs)}",
-            f"See `mcp-platform server test {name}`; remove and add it to approve them as they are.",
+            f"See `mcp-platform server tools {name}`, then `mcp-platform server approve {name}`.",
         )
     else:
         yield ok(check, f"server {name} answers after {answer['ms']:.0f} ms, {answer['tool_count']} tools as approved")
+
+
+def _listed(server: dict[str, Any]) -> Iterator[Finding]:
+    """What control says of it."""
+    name = server["name"]
+    if server.get("stale"):
+        yield warning(
+            f"upstream.{name}.stale",
+            f"what agents see of server {name} is what it listed last: {server['stale']}",
+            f"It is tried again by itself; `mcp-platform server refresh {name}` tries now.",
+        )
+    if server.get("awaiting"):
+        yield warning(
+            f"upstream.{name}.awaiting",
+            f"{server['awaiting']} tools of server {name} are new or changed and await approval",
+            f"See `mcp-platform server tools {name}`, then `mcp-platform server approve {name} TOOL...`.",
+        )
+    for kind, code in sorted(server.get("problems", {}).items()):
+        yield warning(
+            f"upstream.{name}.{kind}",
+            f"server {name} says that it has {kind}, and cannot list them: {code}",
+            f"Tell whoever runs it; then `mcp-platform server refresh {name}`.",
+        )
+    if server.get("accept_changes"):
+        yield warning(
+            f"upstream.{name}.accepts",
+            f"server {name} may change what its tools say and do without anybody looking (--accept-changes)",
+            f"Remove and add it without, once it is trusted no more than others: mcp-platform server remove {name}",
+        )

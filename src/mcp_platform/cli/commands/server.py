@@ -1,4 +1,4 @@
-"""`server add|list|remove|tools|test`: the MCP servers behind the platform."""
+"""`server add|remove|test|mark`: the MCP servers behind the platform. What they offer is server_offers.py."""
 
 import shlex
 from pathlib import Path
@@ -9,20 +9,21 @@ import click
 from mcp_platform.cli import given
 from mcp_platform.cli.lazy import Entry, LazyGroup
 from mcp_platform.cli.page import Page
+from mcp_platform.cli.server_items import count, print_problems, print_tools, shown_tools, skipped_tools
 from mcp_platform.cli.session import Session, with_session
-from mcp_platform.cli.table import render
-
-MAX_SHOWN = 60
-"""Characters of a description in a table: it is a stranger's text, and the JSON has all of it."""
 
 
 @click.group(
     cls=LazyGroup,
     entries={
         "add": Entry("server", "add", "Connect to a server, list its tools and let agents use them."),
-        "list": Entry("server", "list_servers", "List servers."),
+        "list": Entry("server_offers", "list_servers", "List servers, whether they are reached and what they offer."),
         "remove": Entry("server", "remove", "Take a server away, its secrets too; its tools' names stay reserved."),
-        "tools": Entry("server", "tools", "List tools and the names that agents see."),
+        "tools": Entry("server_offers", "tools", "List tools, the names that agents see and what they cost them."),
+        "prompts": Entry("server_offers", "prompts", "List prompts and the names that agents see."),
+        "resources": Entry("server_offers", "resources", "List resources and the URIs that agents see."),
+        "refresh": Entry("server_offers", "refresh", "List again what a server offers."),
+        "approve": Entry("server_offers", "approve", "Approve tools that are new or changed."),
         "test": Entry("server", "test", "Connect to a server and say how far it gets."),
         "mark": Entry("server", "mark", "Say whether a tool changes nothing."),
     },
@@ -58,6 +59,13 @@ def server() -> None:
 @click.option(
     "--call-timeout", type=click.FloatRange(0.05, 86400), metavar="SECONDS", help="Silence allowed in a call."
 )
+@click.option("--sse", is_flag=True, help="The URL is one of HTTP+SSE (2024-11-05), which has two endpoints.")
+@click.option(
+    "--accept-changes",
+    is_flag=True,
+    help="Approve new and changed tools at once. Warning: this allows a server to change what its tools say and do "
+    "without anybody looking.",
+)
 @with_session
 def add(
     session: Session,
@@ -72,6 +80,8 @@ def add(
     cwd: str | None,
     shared: bool,
     call_timeout: float | None,
+    sse: bool,
+    accept_changes: bool,
     **files: Any,  # noqa: ANN401  # options about certificates
 ) -> None:
     """Connect to a server, list its tools, and let agents with a role that allows them use them.
@@ -99,6 +109,8 @@ def add(
         trust=trust,
         shared=shared,
         call_timeout_s=call_timeout,
+        sse=sse,
+        accept_changes=accept_changes,
     )
     session.out.result(answer)
     if session.out.as_json:
@@ -107,13 +119,15 @@ def add(
         _say_how_it_runs(session, command, answer)
     for text in answer.get("warnings", []):
         session.out.warning(str(text))
-    shown = _tools(answer)
-    session.out.line(f"Added server {name} ({answer['era']}): {_count(answer['tool_count'], 'tool')} for agents.")
-    _print_tools(session, shown, _skipped(answer))
+    shown = shown_tools(answer)
+    offers = [count(answer[f"{kind}_count"], kind) for kind in ("tool", "prompt", "resource", "template")]
+    session.out.line(f"Added server {name} ({answer['era']}): {', '.join(offers)} for agents.")
+    print_tools(session, shown, skipped_tools(answer))
+    print_problems(session, answer)
     if answer["tool_count"] > len(shown):
         session.out.advice(f"… and {answer['tool_count'] - len(shown)} more: mcp-platform server tools {name}")
     if answer.get("unreadable_count"):
-        session.out.warning(f"{_count(answer['unreadable_count'], 'tool')} without a name, or too large, left out.")
+        session.out.warning(f"{count(answer['unreadable_count'], 'item')} without a name, or too large, left out.")
 
 
 def _trust(
@@ -172,53 +186,6 @@ def _say_how_it_runs(session: Session, command: list[str], answer: dict[str, Any
     session.out.line(f"Isolation  {answer.get('isolation', '?')}")
 
 
-def _tools(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [tool for tool in answer.get("tools", []) if tool.get("exposed")]
-
-
-def _skipped(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*answer.get("skipped", []), *(tool for tool in answer.get("tools", []) if not tool.get("exposed"))]
-
-
-def _print_tools(session: Session, shown: list[dict[str, Any]], skipped: list[dict[str, Any]]) -> None:
-    if shown:
-        session.out.line("")
-        rows = [[tool.get("server"), tool["name"], tool["exposed"], _short(tool.get("description"))] for tool in shown]
-        heads = ["server", "tool", "agents see", "what the server says it does"]
-        first = 0 if any(row[0] for row in rows) else 1
-        session.out.line(render(heads[first:], [row[first:] for row in rows]))
-    for tool in skipped:
-        session.out.warning(f"tool {tool['name']!r} is not for agents: {tool.get('skipped')}")
-
-
-def _short(text: object) -> str:
-    """The beginning of a description."""
-    line = " ".join(str(text or "").split())
-    return line if len(line) <= MAX_SHOWN else f"{line[: MAX_SHOWN - 1]}…"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-@click.command("list", cls=Page, examples=["mcp-platform server list", "mcp-platform server list --json"])
-@with_session
-def list_servers(session: Session) -> None:
-    """List servers."""
-    answer = session.ask("server.list")
-    session.out.result(answer)
-    if session.out.as_json:
-        return
-    if not answer["servers"]:
-        session.out.line("No servers. Add one: mcp-platform server add NAME URL, or NAME -- COMMAND")
-        return
-    rows = [
-        [row["name"], row["transport"], row.get("url") or row.get("program"), row.get("era"), row.get("tools")]
-        for row in answer["servers"]
-    ]
-    session.out.line(render(["name", "transport", "where", "speaks", "tools"], rows))
-
-
 @click.command(cls=Page, examples=["mcp-platform server remove time"])
 @click.argument("name")
 @with_session
@@ -228,21 +195,6 @@ def remove(session: Session, *, name: str) -> None:
     session.out.line(f"Removed server {name}.")
 
 
-@click.command(cls=Page, examples=["mcp-platform server tools", "mcp-platform server tools time"])
-@click.argument("name", required=False)
-@with_session
-def tools(session: Session, *, name: str | None) -> None:
-    """List the tools of the server NAME, or of all, and the names that agents see."""
-    answer = session.ask("server.tools", name=name)
-    session.out.result(answer)
-    if session.out.as_json:
-        return
-    shown = _tools(answer)
-    if not shown:
-        session.out.line("No tool that agents can see. Add a server: mcp-platform server add --help")
-    _print_tools(session, shown, _skipped(answer))
-
-
 @click.command(cls=Page, examples=["mcp-platform server test time"])
 @click.argument("name")
 @with_session
@@ -250,11 +202,11 @@ def test(session: Session, *, name: str) -> None:
     """Connect to the server NAME and list its tools, changing nothing."""
     answer = session.ask("server.test", name=name)
     session.out.result(answer)
-    speaks, count = answer["era"], _count(answer["tool_count"], "tool")
-    session.out.line(f"Server {name} answers ({speaks}) and lists {count}, after {answer['ms']:.0f} ms.")
+    speaks, tools = answer["era"], count(answer["tool_count"], "tool")
+    session.out.line(f"Server {name} answers ({speaks}) and lists {tools}, after {answer['ms']:.0f} ms.")
     for change, means in (
         ("new", "not approved, so agents do not see them"),
-        ("gone", "agents still see them, and calls fail"),
+        ("gone", "approved, and listed no more"),
         ("changed", "agents see them as they were approved"),
     ):
         if answer.get(change):

@@ -28,6 +28,7 @@ UNROUTED = {
     "audit.anchor": "It writes to places that the machine's own user can reach; it is asked for there.",
     "audit.follow": "It only begins what a reader of the journal's files goes on with, at the machine.",
     "issuer.rotate": "Only the platform itself may ask for it.",
+    "server.stale": "Only the platform itself may ask for it.",
     "setup.start": "Only the platform itself may ask for it.",
     "token.create": "A token that makes tokens would never end; one is made at the machine.",
 }

@@ -2,46 +2,45 @@
 
 import os
 import pwd
-from collections.abc import Set
-from typing import Annotated
+from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import delete, func, insert, select, tuple_
+from sqlalchemy import delete, insert, select, update
 
 from mcp_platform.base import ids
 from mcp_platform.base.errors import INVALID, Fault
-from mcp_platform.features.upstreams.check import (
-    ServerSpec,
-    ToolSeen,
-    check_spec,
-    description_of,
-    exposed_name,
-    renamed,
-)
-from mcp_platform.features.upstreams.errors import SERVER_EXISTS, SERVER_UNKNOWN
+from mcp_platform.features.upstreams.catalogue import approve, listing_hash, merge, pending
+from mcp_platform.features.upstreams.check import ServerSpec, check_spec
+from mcp_platform.features.upstreams.errors import SERVER_EXISTS, TOOL_NOT_PENDING
 from mcp_platform.features.upstreams.look import Looked, look
+from mcp_platform.features.upstreams.showing import (
+    MAX_LISTED,
+    ServerNamed,
+    awaiting,
+    gather_known,
+    id_of,
+    listed_counts,
+    listed_tools,
+    short_names,
+)
 from mcp_platform.features.upstreams.tables import (
-    EXPOSED_NAMES,
+    UPSTREAM_ITEMS,
     UPSTREAM_TOOLS,
     UPSTREAMS,
     Access,
-    open_access,
     seal_access,
-    taken_names,
 )
 from mcp_platform.net.client_trust import Trust
 from mcp_platform.store.action import Action, Change, Context, Touched
-from mcp_platform.store.page import Which, cut, turn
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
 
 MAX_CALL_TIMEOUT_S = 3600.0
 """Seconds a call may be silent, at most: an hour, as `upstreams.max_call_s`."""
-MAX_LISTED = 1000
-"""Tools in one answer, which is one line of at most 1 MiB."""
-MAX_SHOWN_CHARACTERS = 160
-"""Characters of a name or description in a listing."""
+KINDS = ("tools", "prompts", "resources")
+"""Lists that clients hear of; `resources` stands for templates too."""
+ACCEPTS = "This server may change what its tools say and do without anybody looking (accept_changes)."
 UNCONFINED = "This server runs unconfined: it may do whatever the platform's own user may do."
 
 
@@ -61,30 +60,33 @@ class NewServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """True: one process or session for all, which is told of no client capability."""
     call_timeout_s: float | None = None
     """Seconds a call may be silent; None: as the setting says."""
+    accept_changes: bool = False
+    """True: new and changed tools are approved as soon as they are seen. Warning: this allows a server to change what
+    its tools say and do without anybody looking."""
+    sse: bool = False
+    """True: the URL is one of HTTP+SSE (2024-11-05)."""
 
 
-class ServerNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which server."""
+class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tools of which server."""
 
     name: str
+    tools: tuple[str, ...] | None = None
+    """The server's own names for them; None: every one that awaits approval."""
 
 
-class WhichServers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose tools."""
+class Failed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which server is not reached, and why."""
 
-    name: str | None = None
-    """None: every server's."""
-    offset: int = 0
-    """How many to leave out: a listing holds 1000."""
-    after: tuple[str, str] | None = None
-    """Only what follows this server and tool."""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LISTED)] = MAX_LISTED
+    name: str
+    code: str
+    """Stable code of the error."""
 
 
 def gather_new(unit: Unit, params: NewServer, context: Context) -> ServerSpec:
     spec = ServerSpec(
         name=params.name,
-        transport="http" if params.url is not None else "stdio",
+        transport="stdio" if params.url is None else "sse" if params.sse else "http",
         url=params.url,
         argv=params.command,
         headers=params.headers,
@@ -126,17 +128,24 @@ def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
             enabled=True,
             era=looked.era,
             created_at=unit.now,
+            sse=params.sse,
+            instructions="",
+            listing_hash="",
+            problems="{}",
+            accept_changes=params.accept_changes,
+            stale="",
         )
     )
-    listed = _store_tools(unit, upstream_id, params.name, looked.tools)
-    shown = [tool for tool in listed if tool["exposed"] is not None]
-    skipped = [tool for tool in listed if tool["exposed"] is None]
+    merge(unit, upstream_id, params.name, looked)
+    approve(unit, params.name, pending(unit, upstream_id))
+    shown, skipped = listed_tools(unit, upstream_id)
     isolation = context.settings.upstreams.isolation
+    warnings = [] if http or isolation != "none" else [UNCONFINED]
     return Change(
         result={
             "name": params.name,
             "id": upstream_id,
-            "transport": "http" if http else "stdio",
+            "transport": "stdio" if not http else "sse" if params.sse else "http",
             "era": looked.era,
             "server": looked.server,
             "tool_count": len(shown),
@@ -144,12 +153,18 @@ def add_server(unit: Unit, params: NewServer, context: Context) -> Change:
             "skipped_count": len(skipped),
             "skipped": skipped[:MAX_LISTED],
             "unreadable_count": looked.unnamed,
+            **listed_counts(unit, upstream_id),
+            "problems": dict(looked.problems),
             **({} if http else {"isolation": isolation, "user": _user()}),
-            "warnings": [] if http or isolation != "none" else [UNCONFINED],
+            "warnings": [*warnings, *([ACCEPTS] if params.accept_changes else [])],
         },
-        touched=Touched(upstreams=frozenset({upstream_id})),
+        touched=_touched(upstream_id, KINDS),
         target=params.name,
     )
+
+
+def _touched(upstream_id: str, kinds: Iterable[str]) -> Touched:
+    return Touched(upstreams=frozenset({upstream_id}), lists=frozenset((upstream_id, kind) for kind in kinds))
 
 
 def _user() -> str:
@@ -160,164 +175,76 @@ def _user() -> str:
         return f"uid {os.geteuid()}"
 
 
-def _store_tools(unit: Unit, upstream_id: str, server: str, tools: tuple[ToolSeen, ...]) -> list[dict[str, object]]:
-    """An operator who adds a server approves the tools it has at that moment."""
-    taken = taken_names(unit)
-    names: list[dict[str, object]] = []
-    rows: list[dict[str, object]] = []
-    listed: list[dict[str, object]] = []
-    for tool in tools:
-        exposed = None if tool.skipped is not None else exposed_name(server, tool.name, taken)
-        skipped = tool.skipped
-        if exposed is None and skipped is None:
-            skipped = "its name is another tool's, or has characters or a length that clients do not take"
-        if exposed is not None and exposed not in taken:
-            taken[exposed] = (server, tool.name)
-            names.append({"name": exposed, "server_name": server, "tool_name": tool.name, "assigned_at": unit.now})
-        rows.append(
-            {
-                "upstream_id": upstream_id,
-                "name": tool.name,
-                "exposed": exposed,
-                "skipped": skipped,
-                "definition": tool.definition if exposed is None else renamed(tool.definition, exposed),
-                "definition_hash": tool.definition_hash,
-                "input_schema": tool.input_schema,
-                "approved_at": None if exposed is None else unit.now,
-            }
-        )
-        listed.append(_shown(tool.name, exposed, skipped, tool.definition))
-    if names:
-        unit.connection.execute(insert(EXPOSED_NAMES), names)
-    if rows:
-        unit.connection.execute(insert(UPSTREAM_TOOLS), rows)
-    return listed
-
-
-def _shown(name: str, exposed: str | None, skipped: str | None, definition: bytes) -> dict[str, object]:
-    """One tool for the operator's eyes; what the server wrote is cut to a length that a listing can hold."""
-    return {
-        "name": name[:MAX_SHOWN_CHARACTERS],
-        "exposed": exposed,
-        "skipped": skipped,
-        "description": description_of(definition)[:MAX_SHOWN_CHARACTERS],
-    }
-
-
-def list_servers(unit: Unit, params: Which, context: Context) -> Change:
-    counts = {
-        row.upstream_id: row.tools
-        for row in unit.connection.execute(
-            select(UPSTREAM_TOOLS.c.upstream_id, func.count(UPSTREAM_TOOLS.c.approved_at).label("tools")).group_by(
-                UPSTREAM_TOOLS.c.upstream_id
-            )
-        )
-    }
-    listed = [
-        {
-            "name": row.name,
-            "id": row.id,
-            "transport": row.transport,
-            "url": row.url,
-            "program": row.program,
-            "shared": not row.interactive,
-            "has_credentials": row.has_credentials,
-            "era": row.era,
-            "enabled": row.enabled,
-            "tools": counts.get(row.id, 0),
-            "created_at": row.created_at,
-        }
-        for row in unit.connection.execute(turn(select(UPSTREAMS), UPSTREAMS.c.name, params))
-    ]
-    return Change(result=cut("servers", listed, params))
-
-
 def remove_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
     """Everything of it goes, its secrets first of all; the names that agents knew stay reserved for it."""
-    upstream_id = _id_of(unit, params.name)
-    unit.connection.execute(delete(UPSTREAM_TOOLS).where(UPSTREAM_TOOLS.c.upstream_id == upstream_id))
+    upstream_id = id_of(unit, params.name)
+    for table in (UPSTREAM_ITEMS, UPSTREAM_TOOLS):
+        unit.connection.execute(delete(table).where(table.c.upstream_id == upstream_id))
     unit.connection.execute(delete(UPSTREAMS).where(UPSTREAMS.c.id == upstream_id))
     return Change(
-        result={"name": params.name, "removed": True},
-        touched=Touched(upstreams=frozenset({upstream_id})),
-        target=params.name,
+        result={"name": params.name, "removed": True}, touched=_touched(upstream_id, KINDS), target=params.name
     )
 
 
-def _id_of(unit: Unit, name: str) -> str:
-    found = unit.connection.execute(select(UPSTREAMS.c.id).where(UPSTREAMS.c.name == name)).scalar_one_or_none()
-    if found is None:
-        raise Fault(SERVER_UNKNOWN)
-    return str(found)
-
-
-def list_tools(unit: Unit, params: WhichServers, context: Context) -> Change:
-    query = select(UPSTREAM_TOOLS, UPSTREAMS.c.name.label("server")).join(
-        UPSTREAMS, UPSTREAMS.c.id == UPSTREAM_TOOLS.c.upstream_id
-    )
-    if params.name is not None:
-        query = query.where(UPSTREAMS.c.id == _id_of(unit, params.name))
-    if params.after is not None:
-        query = query.where(tuple_(UPSTREAMS.c.name, UPSTREAM_TOOLS.c.name) > params.after)
-    listed = [
-        {
-            "server": row.server,
-            **_shown(row.name, row.exposed, row.skipped, row.definition),
-            "approved": row.approved_at is not None,
-            "definition_hash": row.definition_hash,
-        }
-        for row in unit.connection.execute(
-            query.order_by(UPSTREAMS.c.name, UPSTREAM_TOOLS.c.name).offset(params.offset).limit(params.limit + 1)
-        )
-    ]
-    return Change(result={"tools": listed[: params.limit], "more": len(listed) > params.limit})
-
-
-def gather_known(unit: Unit, params: ServerNamed, context: Context) -> ServerSpec:
-    upstream_id = _id_of(unit, params.name)
-    row = unit.connection.execute(select(UPSTREAMS).where(UPSTREAMS.c.id == upstream_id)).one()
-    access = open_access(unit, context.secrets.data_key, upstream_id)
-    assert access is not None, "the row was found in this transaction"
-    return ServerSpec(
-        name=row.name,
-        transport=row.transport,
-        url=row.url,
-        argv=tuple(access.argv),
-        headers=access.headers,
-        env=access.env,
-        cwd=access.cwd,
-        interactive=row.interactive,
-        trust=access.trust,
-    )
-
-
-def test_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
-    """What the server says now, beside what was approved. Changes nothing."""
+def refresh_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
+    """Keep what the server lists now. What is new or changed of its tools waits, unless the operator said otherwise
+    when the server was added: then the platform approves it in its own name, so that the log has each use of that."""
     looked: Looked = context.found
-    rows = unit.connection.execute(
-        select(UPSTREAM_TOOLS.c.name, UPSTREAM_TOOLS.c.definition_hash).where(
-            UPSTREAM_TOOLS.c.upstream_id == _id_of(unit, params.name)
-        )
-    )
-    known = {row.name: row.definition_hash for row in rows}
-    seen = {tool.name: tool.definition_hash for tool in looked.tools}
+    upstream_id = id_of(unit, params.name)
+    before = unit.connection.execute(select(UPSTREAMS).where(UPSTREAMS.c.id == upstream_id)).one()
+    merged = merge(unit, upstream_id, params.name, looked)
+    waiting = [row.name for row in pending(unit, upstream_id)]
+    accepted = waiting if before.accept_changes else []
     return Change(
         result={
             "name": params.name,
             "era": looked.era,
-            "server": looked.server,
             "ms": looked.ms,
-            "tool_count": len(seen),
-            "new": _names(seen.keys() - known.keys()),
-            "gone": _names(known.keys() - seen.keys()),
-            "changed": _names({name for name in seen.keys() & known.keys() if seen[name] != known[name]}),
+            "lists": sorted(merged.kinds),
+            "same": before.listing_hash == listing_hash(looked),
+            **listed_counts(unit, upstream_id),
+            "new": short_names(merged.new),
+            "changed": short_names(merged.changed),
+            "gone": short_names(merged.gone),
+            "awaiting": 0 if accepted else awaiting(unit, upstream_id),
+            "accepted": short_names(accepted),
+            "problems": dict(looked.problems),
+            "unreadable_count": looked.unnamed,
         },
+        touched=_touched(upstream_id, merged.kinds),
+        target=params.name,
+        then=(("server.approve", {"name": params.name, "tools": accepted}),) if accepted else (),
+    )
+
+
+def approve_tools(unit: Unit, params: Approval, context: Context) -> Change:
+    """As the server was last seen to list them: what it lists a moment later is another change."""
+    upstream_id = id_of(unit, params.name)
+    rows = {row.name: row for row in pending(unit, upstream_id)}
+    if params.tools is not None and not set(params.tools) <= rows.keys():
+        raise Fault(TOOL_NOT_PENDING)
+    wanted = rows.values() if params.tools is None else [rows[name] for name in dict.fromkeys(params.tools)]
+    approved, nameless = approve(unit, params.name, wanted)
+    return Change(
+        result={
+            "name": params.name,
+            "approved": short_names(approved),
+            "approved_count": len(approved),
+            "nameless": short_names(nameless),
+            "awaiting": awaiting(unit, upstream_id),
+        },
+        touched=_touched(upstream_id, ["tools"] if approved else []),
         target=params.name,
     )
 
 
-def _names(names: Set[str]) -> list[str]:
-    return [name[:MAX_SHOWN_CHARACTERS] for name in sorted(names)[:MAX_LISTED]]
+def mark_stale(unit: Unit, params: Failed, context: Context) -> Change:
+    """The lists stay as they are, and say since when nobody could ask for newer ones."""
+    upstream_id = id_of(unit, params.name)
+    unit.connection.execute(
+        update(UPSTREAMS).where(UPSTREAMS.c.id == upstream_id).values(stale=params.code, stale_at=unit.now)
+    )
+    return Change(result={"name": params.name, "stale": params.code}, target=params.name)
 
 
 ACTIONS = (
@@ -328,21 +255,11 @@ ACTIONS = (
         params=NewServer,
         run=add_server,
         summary="Connects to an MCP server, approves the tools it has, and lets agents call them as their roles allow.",
-        records=("name", "url", "shared", "call_timeout_s", "cwd"),
+        records=("name", "url", "shared", "call_timeout_s", "cwd", "accept_changes", "sse"),
         withholds=("command", "env", "headers", "trust"),
         gather=gather_new,
         look=look,
-        looking="Connecting to the server and listing its tools",
-    ),
-    Action(
-        name="server.list",
-        permission=Permission.UPSTREAMS_SERVER_READ,
-        audit=Tag.UPSTREAMS_SERVER_LIST,
-        params=Which,
-        run=list_servers,
-        summary="Lists the MCP servers behind the platform.",
-        records=("name", "after", "limit"),
-        reads=True,
+        looking="Connecting to the server and listing what it offers",
     ),
     Action(
         name="server.remove",
@@ -354,26 +271,34 @@ ACTIONS = (
         records=("name",),
     ),
     Action(
-        name="server.test",
-        permission=Permission.UPSTREAMS_SERVER_TEST,
-        audit=Tag.UPSTREAMS_SERVER_TEST,
+        name="server.refresh",
+        permission=Permission.UPSTREAMS_SERVER_REFRESH,
+        audit=Tag.UPSTREAMS_SERVER_REFRESH,
         params=ServerNamed,
-        run=test_server,
-        summary="Connects to a server and says how its tools differ from those approved.",
+        run=refresh_server,
+        summary="Lists again what a server offers; new and changed tools await approval.",
         records=("name",),
-        reads=True,
         gather=gather_known,
         look=look,
-        looking="Connecting to the server and listing its tools",
+        looking="Connecting to the server and listing what it offers",
     ),
     Action(
-        name="server.tools",
-        permission=Permission.UPSTREAMS_SERVER_READ,
-        audit=Tag.UPSTREAMS_SERVER_TOOLS,
-        params=WhichServers,
-        run=list_tools,
-        summary="Lists the tools of one server or of all, with the names that agents see.",
-        records=("name", "offset", "after", "limit"),
-        reads=True,
+        name="server.approve",
+        permission=Permission.UPSTREAMS_TOOL_APPROVE,
+        audit=Tag.UPSTREAMS_TOOL_APPROVE,
+        params=Approval,
+        run=approve_tools,
+        summary="Approves tools that are new or changed, as the server was last seen to list them.",
+        records=("name", "tools"),
+    ),
+    Action(
+        name="server.stale",
+        permission=Permission.UPSTREAMS_SERVER_CHANGE,
+        audit=Tag.UPSTREAMS_SERVER_STALE,
+        params=Failed,
+        run=mark_stale,
+        summary="Says of a server that it is not reached: what it listed last stays, marked as such.",
+        records=("name", "code"),
+        internal=True,
     ),
 )

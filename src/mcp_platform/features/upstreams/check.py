@@ -1,14 +1,10 @@
-"""What an upstream server and its tools may look like, and which name agents see a tool by. Pure."""
+"""What an upstream server may look like, and which name agents see a tool or prompt by. Pure."""
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
-
-import msgspec
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.upstreams.errors import SERVER_INVALID
@@ -20,8 +16,6 @@ MAX_VALUE_CHARACTERS = 16384
 """Characters of one of them. The longest tokens in use (JWTs with groups) have some 10,000."""
 MAX_WORDS = 100
 """Words of a command."""
-MAX_DEFINITION_BYTES = 512 * 1024
-"""Bytes of one tool. The largest seen in the wild stay under 100 KiB."""
 
 _SERVER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 _EXPOSED = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -77,25 +71,24 @@ class Found:
     """Tool objects, JSON, verbatim."""
     server: dict[str, object] = field(default_factory=dict)
     """Name and version as the server claims them, for the operator's eyes."""
+    prompts: tuple[bytes, ...] = ()
+    """Prompt objects, JSON, verbatim; likewise the next two."""
+    resources: tuple[bytes, ...] = ()
+    templates: tuple[bytes, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """`prompts`, `resources` or `templates` that could not be listed → stable code of the error."""
+    capabilities: bytes = b"{}"
+    """What the server says it can do: JSON object."""
+    server_info: bytes = b"{}"
+    """Its name and version, verbatim: JSON object."""
+    instructions: str = ""
 
 
 class Reach(Protocol):
     """The way to servers outside."""
 
     async def probe(self, spec: ServerSpec) -> Found:
-        """Connect or start, find the era, list every tool, and let go. Raises Fault with `stage` in its data."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolSeen:
-    """One tool of a server, read."""
-
-    name: str
-    definition: bytes
-    input_schema: bytes
-    definition_hash: str
-    skipped: str | None = None
-    """Why agents cannot see it; None where they can."""
+        """Connect or start, find the era, list everything, and let go. Raises Fault with `stage` in its data."""
 
 
 def is_server_name(text: str) -> bool:
@@ -172,45 +165,10 @@ def _check_command(spec: ServerSpec) -> None:
         raise _invalid("The folder is an absolute path.")
 
 
-def read_tool(raw: bytes) -> ToolSeen | None:
-    """One tool object of a listing; None where it has not even a name."""
-    if len(raw) > MAX_DEFINITION_BYTES:
-        return None
-    try:
-        members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        name = msgspec.json.decode(members["name"], type=str)
-        canonical = json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-    except (msgspec.MsgspecError, KeyError, ValueError, RecursionError):
-        return None
-    schema = bytes(members.get("inputSchema", b""))
-    skipped = None if schema.lstrip().startswith(b"{") else "it has no inputSchema that is an object"
-    return ToolSeen(name=name, definition=raw, input_schema=schema, definition_hash=digest, skipped=skipped)
-
-
-class _Described(msgspec.Struct):
-    description: str = ""
-
-
-def description_of(definition: bytes) -> str:
-    """A tool's description; empty where it has none that is text."""
-    try:
-        return msgspec.json.decode(definition, type=_Described).description
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return ""
-
-
-def renamed(definition: bytes, exposed: str) -> bytes:
-    """The tool object with another name, and all else verbatim."""
-    members = msgspec.json.decode(definition, type=dict[str, msgspec.Raw])
-    members["name"] = msgspec.Raw(msgspec.json.encode(exposed))
-    return msgspec.json.encode(members)
-
-
-def exposed_name(server: str, tool: str, taken: Mapping[str, tuple[str, str]]) -> str | None:
-    """The name that agents see: the tool's own where nobody else's, otherwise `server.tool`; None where neither can
-    be had. `taken` says whose each assigned name is, and was: a name never passes to another."""
-    for candidate in (tool, f"{server}.{tool}"):
-        if is_exposable(candidate) and taken.get(candidate, (server, tool)) == (server, tool):
+def exposed_name(server: str, own: str, taken: Mapping[str, tuple[str, str]]) -> str | None:
+    """The name that agents see: the tool's (or prompt's) own where nobody else's, otherwise `server.own`; None where
+    neither can be had. `taken` says whose each assigned name is, and was: a name never passes to another."""
+    for candidate in (own, f"{server}.{own}"):
+        if is_exposable(candidate) and taken.get(candidate, (server, own)) == (server, own):
             return candidate
     return None

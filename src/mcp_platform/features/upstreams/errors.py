@@ -16,6 +16,13 @@ SERVER_EXISTS = define(
     text="A server of that name is there already; remove it first or choose another name.",
     whose="caller",
 )
+TOOL_NOT_PENDING = define(
+    "tool_not_pending",
+    http=404,
+    jsonrpc=-32602,
+    text="There is a tool among these that does not await approval; `mcp-platform server tools NAME` shows which do.",
+    whose="caller",
+)
 SERVER_INVALID = define(
     "server_invalid",
     http=422,

@@ -1,20 +1,27 @@
-"""MCP servers and their tools over REST."""
+"""MCP servers and what they offer, over REST."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from mcp_platform.features.upstreams.actions import ACTIONS, MAX_CALL_TIMEOUT_S
+from mcp_platform.features.upstreams import actions, showing
+from mcp_platform.features.upstreams.actions import MAX_CALL_TIMEOUT_S
 from mcp_platform.features.upstreams.check import MAX_HEADERS, MAX_VALUE_CHARACTERS, MAX_WORDS
-from mcp_platform.features.upstreams.errors import SERVER_EXISTS, SERVER_INVALID, SERVER_UNKNOWN
+from mcp_platform.features.upstreams.errors import SERVER_EXISTS, SERVER_INVALID, SERVER_UNKNOWN, TOOL_NOT_PENDING
+from mcp_platform.features.upstreams.offered import MAX_NAME_CHARACTERS
+from mcp_platform.features.upstreams.showing import MAX_LISTED
 from mcp_platform.net import upstream_errors as upstream
 from mcp_platform.net.client_trust import TRUST_INVALID, Trust
 from mcp_platform.store.route import Changed, Listing, Moment, Route, by_name
 
-_OF = by_name(ACTIONS)
+_OF = by_name(actions.ACTIONS + showing.ACTIONS)
 SERVER_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 ServerName = Annotated[str, msgspec.Meta(pattern=SERVER_PATTERN, max_length=32)]
 _Word = Annotated[str, msgspec.Meta(max_length=MAX_VALUE_CHARACTERS)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
+ToolState = Literal["approved", "new", "changed", "gone", "skipped"]
+"""`new` is not shown to agents; `changed` is shown as it was approved; `gone` is listed no more; `skipped` cannot be
+shown."""
 _FROM_OUTSIDE = (
     upstream.UPSTREAM_DOWN,
     upstream.UPSTREAM_TIMEOUT,
@@ -31,7 +38,7 @@ class Server(msgspec.Struct, frozen=True):
 
     name: str
     id: str
-    transport: Literal["http", "stdio"]
+    transport: Literal["http", "sse", "stdio"]
     url: str | None
     program: str | None
     """Of a server that is a command."""
@@ -40,7 +47,20 @@ class Server(msgspec.Struct, frozen=True):
     era: str
     enabled: bool
     tools: int
-    """Tools that are approved."""
+    """Tools that agents see."""
+    prompts: int
+    resources: int
+    templates: int
+    awaiting: int
+    """Tools that are new or changed and await approval."""
+    accept_changes: bool
+    """Whether new and changed tools are approved as soon as they are seen."""
+    stale: str | None
+    """Code of the error for which the server is not reached, so that its lists are the last good ones; null where it
+    is reached."""
+    stale_at: Moment | None
+    problems: dict[str, str]
+    """What could not be listed besides tools → code of the error."""
     created_at: Moment
 
 
@@ -58,6 +78,10 @@ class ServerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For https: whom its certificate must come from, which keys it may have, and who we are to it."""
     shared: bool = False
     call_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=MAX_CALL_TIMEOUT_S)] | None = None
+    accept_changes: bool = False
+    """Warning: this allows a server to change what its tools say and do without anybody looking."""
+    sse: bool = False
+    """True: the URL is one of HTTP+SSE (2024-11-05)."""
 
 
 class ToolShown(msgspec.Struct, frozen=True):
@@ -68,6 +92,9 @@ class ToolShown(msgspec.Struct, frozen=True):
     skipped: str | None
     """Why agents cannot see it; null where they can."""
     description: str
+    state: ToolState
+    tokens: int
+    """About how many tokens an agent's model reads for the definition."""
 
 
 class ServerAdded(Changed, frozen=True, kw_only=True):
@@ -75,7 +102,7 @@ class ServerAdded(Changed, frozen=True, kw_only=True):
 
     name: str
     id: str
-    transport: Literal["http", "stdio"]
+    transport: Literal["http", "sse", "stdio"]
     era: str
     server: dict[str, str]
     """What the server says of itself."""
@@ -84,6 +111,10 @@ class ServerAdded(Changed, frozen=True, kw_only=True):
     skipped_count: int
     skipped: list[ToolShown]
     unreadable_count: int
+    prompt_count: int
+    resource_count: int
+    template_count: int
+    problems: dict[str, str]
     isolation: str | None = None
     user: str | None = None
     warnings: list[str]
@@ -94,6 +125,49 @@ class ServerRemoved(Changed, frozen=True, kw_only=True):
 
     name: str
     removed: bool
+
+
+class ServerRefreshed(Changed, frozen=True, kw_only=True):
+    """What the server lists now, and what of it is new."""
+
+    name: str
+    era: str
+    ms: float
+    lists: list[str]
+    """Lists of which agents see others now: `tools`, `prompts`, `resources` (which stands for templates too)."""
+    same: bool
+    """True where it lists what it listed before."""
+    prompt_count: int
+    resource_count: int
+    template_count: int
+    new: list[str]
+    """Tools that were not there before; likewise the next two."""
+    changed: list[str]
+    gone: list[str]
+    awaiting: int
+    """Tools that await approval, of this time and before."""
+    accepted: list[str]
+    """Tools that were approved at once, because the server may change them."""
+    problems: dict[str, str]
+    unreadable_count: int
+
+
+class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tools to approve, as the server was last seen to list them."""
+
+    tools: Annotated[tuple[_Name, ...], msgspec.Meta(max_length=MAX_LISTED)] | None = None
+    """The server's own names for them; null: every one that awaits approval."""
+
+
+class Approved(Changed, frozen=True, kw_only=True):
+    """The tools that agents see now."""
+
+    name: str
+    approved: list[str]
+    approved_count: int
+    nameless: list[str]
+    """Tools that agents cannot see, because no name is free for them."""
+    awaiting: int
 
 
 class ServerTested(msgspec.Struct, frozen=True):
@@ -110,7 +184,7 @@ class ServerTested(msgspec.Struct, frozen=True):
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """A tool of a server."""
+    """A tool of a server, and whether it is what was approved."""
 
     server: str
     name: str
@@ -120,10 +194,41 @@ class Tool(msgspec.Struct, frozen=True):
     approved: bool
     definition_hash: str
     """SHA-256 of the definition in canonical form."""
+    state: ToolState
+    seen_hash: str | None
+    """Of the definition that the server lists now, where it is not the one that was approved."""
+    unusable: str | None
+    """Why that one cannot be approved."""
+    tokens: int
+    """About how many tokens an agent's model reads for the definition."""
 
 
-class ToolsOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose tools."""
+class Prompt(msgspec.Struct, frozen=True):
+    """A prompt of a server."""
+
+    server: str
+    name: str
+    exposed: str | None
+    """The name that agents see."""
+    skipped: str | None
+    description: str
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """A resource of a server, or a template for some."""
+
+    server: str
+    name: str
+    """The server's own URI or template."""
+    template: bool
+    exposed: str | None
+    """The URI or template that agents see."""
+    skipped: str | None
+    description: str
+
+
+class OfServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose they are."""
 
     server: ServerName | None = None
 
@@ -157,11 +262,47 @@ ROUTES = (
         refusals=(SERVER_UNKNOWN, *_FROM_OUTSIDE),
     ),
     Route(
+        "POST",
+        "/servers/{name}/refresh",
+        _OF["server.refresh"],
+        ServerRefreshed,
+        refusals=(SERVER_UNKNOWN, *_FROM_OUTSIDE),
+    ),
+    Route(
+        "POST",
+        "/servers/{name}/approve",
+        _OF["server.approve"],
+        Approved,
+        body=ApproveBody,
+        example={"tools": ["get_current_time"]},
+        refusals=(SERVER_UNKNOWN, TOOL_NOT_PENDING),
+    ),
+    Route(
+        "GET",
+        "/prompts",
+        _OF["server.prompts"],
+        Prompt,
+        query=OfServer,
+        listing=Listing("prompts", ("server", "name")),
+        names={"server": "name"},
+        refusals=(SERVER_UNKNOWN,),
+    ),
+    Route(
+        "GET",
+        "/resources",
+        _OF["server.resources"],
+        Resource,
+        query=OfServer,
+        listing=Listing("resources", ("server", "name")),
+        names={"server": "name"},
+        refusals=(SERVER_UNKNOWN,),
+    ),
+    Route(
         "GET",
         "/tools",
         _OF["server.tools"],
         Tool,
-        query=ToolsOf,
+        query=OfServer,
         listing=Listing("tools", ("server", "name")),
         names={"server": "name"},
         refusals=(SERVER_UNKNOWN,),

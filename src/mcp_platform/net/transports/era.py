@@ -38,7 +38,7 @@ class Found:
 class _Discovered(msgspec.Struct):
     supportedVersions: list[str]
     capabilities: msgspec.Raw = msgspec.Raw(b"{}")
-    instructions: str | None = None
+    instructions: msgspec.Raw = msgspec.Raw(b"null")
     meta: dict[str, msgspec.Raw] = msgspec.field(name="_meta", default_factory=dict)
 
 
@@ -55,7 +55,7 @@ class _Initialized(msgspec.Struct):
     protocolVersion: str
     capabilities: msgspec.Raw = msgspec.Raw(b"{}")
     serverInfo: msgspec.Raw = msgspec.Raw(b"{}")
-    instructions: str | None = None
+    instructions: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def of_discover(answer: Answer) -> Found | None:
@@ -66,7 +66,7 @@ def of_discover(answer: Answer) -> Found | None:
             if versions.MODERN not in seen.supportedVersions:
                 return None
             info = seen.meta.get(versions.SERVER_INFO_KEY, msgspec.Raw(b"{}"))
-            return Found(MODERN, versions.MODERN, bytes(info), bytes(seen.capabilities), _cut(seen.instructions))
+            return Found(MODERN, versions.MODERN, bytes(info), bytes(seen.capabilities), _text(seen.instructions))
         return Found(MODERN, versions.MODERN) if is_modern_error(answer.error or b"{}") else None
     except (msgspec.MsgspecError, ValueError):
         return None
@@ -93,10 +93,13 @@ def of_initialize(answer: Answer) -> Found:
     if seen.protocolVersion not in versions.LEGACY_VERSIONS:
         text = "The MCP server behind this tool chose a protocol version that the platform does not speak."
         raise Fault(UPSTREAM_GARBAGE, text, {"stage": "mcp"})
-    return Found(
-        LEGACY, seen.protocolVersion, bytes(seen.serverInfo), bytes(seen.capabilities), _cut(seen.instructions)
-    )
+    info, capabilities = bytes(seen.serverInfo), bytes(seen.capabilities)
+    return Found(LEGACY, seen.protocolVersion, info, capabilities, _text(seen.instructions))
 
 
-def _cut(instructions: str | None) -> str:
-    return (instructions or "")[:MAX_INSTRUCTIONS]
+def _text(raw: msgspec.Raw) -> str:
+    """Empty where it is no text: instructions are no reason to refuse a server."""
+    try:
+        return msgspec.json.decode(raw, type=str)[:MAX_INSTRUCTIONS]
+    except (msgspec.MsgspecError, ValueError):
+        return ""

@@ -63,10 +63,17 @@ class HostConnection:
         assert isinstance(answer, Done), "the host answers a call with its answer"
         return answer.answer
 
-    async def probe(self, target: Target, timeout_s: float) -> Found:
-        """Start `target` if need be and say what it is. Raises Fault(upstream_*) with `stage` in its data."""
+    async def probe(
+        self, target: Target, timeout_s: float, owner: str | None = None, capabilities: bytes = b"{}"
+    ) -> Found:
+        """Start `target` if need be and say what it is, to a client that can do this.
+
+        Raises Fault(upstream_*) with `stage` in its data.
+        """
         identity = next(self._ids)
-        seen = await self._converse(identity, Probe(identity, target, timeout_s), None, timeout_s + GRACE_S)
+        seen = await self._converse(
+            identity, Probe(identity, target, timeout_s, owner, capabilities), None, timeout_s + GRACE_S
+        )
         assert isinstance(seen, Probed), "the host answers a probe with what it found"
         return Found(seen.era, seen.version, seen.server_info, seen.capabilities, seen.instructions)
 
@@ -163,9 +170,9 @@ class HostLink:
         """Send one request and wait for its answer. Raises Fault(upstream_*)."""
         return await self._host.call(self._target, call, caller)
 
-    async def probe(self, timeout_s: float) -> Found:
+    async def probe(self, timeout_s: float, owner: str | None = None, capabilities: bytes = b"{}") -> Found:
         """Start the server if need be and say what it is. Raises Fault(upstream_*) with `stage` in its data."""
-        return await self._host.probe(self._target, timeout_s)
+        return await self._host.probe(self._target, timeout_s, owner, capabilities)
 
     async def listen(
         self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener

@@ -24,6 +24,8 @@ class Probe(msgspec.Struct, tag="probe"):
     id: int
     target: Target
     timeout_s: float
+    owner: str | None = None
+    capabilities: bytes = b"{}"
 
 
 class Cancel(msgspec.Struct, tag="cancel"):
@@ -93,7 +95,7 @@ class Probed(msgspec.Struct, tag="probed"):
     version: str
     server_info: bytes
     capabilities: bytes
-    instructions: str
+    instructions: str = ""
 
 
 class Failed(msgspec.Struct, tag="failed"):

@@ -79,9 +79,9 @@ class HttpLink:
             if not self._under_way and self._unused is not None:
                 self._unused.set()
 
-    async def probe(self, timeout_s: float) -> Found:
+    async def probe(self, timeout_s: float, owner: str | None = None, capabilities: bytes = b"{}") -> Found:
         """Reach the upstream and say what it is. Raises Fault(upstream_*) with `stage` in its data."""
-        call = Call(method="ping", params=b"{}", timeout_s=timeout_s)
+        call = Call(method="ping", params=b"{}", owner=owner, capabilities=capabilities, timeout_s=timeout_s)
         found = self._found or await self._detect(call)
         if found.era == era.MODERN:
             return found

@@ -113,12 +113,12 @@ def test_a_legacy_client_is_asked_on_its_stream_and_answers_on_another_worker(pl
         session = LegacySession(caller, platform.api_key, capabilities={"elicitation": {}})
         body = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "ask", "arguments": {}}}
         stream = wires[first].send(json.dumps(body).encode(), session.headers)
-        question = next(json.loads(line[6:]) for line in stream if line.startswith(b"data: "))
+        question = next(json.loads(line[6:]) for line in stream if line.startswith(b"data: {"))
         assert question["method"] == "elicitation/create"
         other = Wire(platform) if first == second else wires[second]
         given = session.post({"jsonrpc": "2.0", "id": question["id"], "result": ACCEPT}, other)
         assert given.status == 202
-        final = next(json.loads(line[6:]) for line in stream if line.startswith(b"data: "))
+        final = next(json.loads(line[6:]) for line in stream if line.startswith(b"data: {"))
         assert final["id"] == 9
         assert final["result"]["content"][0]["text"] == "accept:green"
         stream.read()

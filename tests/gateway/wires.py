@@ -30,9 +30,11 @@ class Wire:
         sock: socket.socket = self._connection.sock
         return int(sock.getsockname()[1])
 
-    def send(self, body: bytes, headers: dict[str, str], method: str = "POST") -> http.client.HTTPResponse:
+    def send(
+        self, body: bytes, headers: dict[str, str], method: str = "POST", path: str = "/mcp"
+    ) -> http.client.HTTPResponse:
         """Send a request and give the answer, its body still to be read."""
-        self._connection.request(method, "/mcp", body, headers)
+        self._connection.request(method, path, body or None, headers)
         answer = self._connection.getresponse()
         self._answers.append(answer)
         return answer

@@ -12,11 +12,13 @@ from mcp_platform.base.log import Log
 from mcp_platform.control.publish import Publisher
 from mcp_platform.net.frames import FrameStream, peer_uid
 from mcp_platform.snapshot.codec import sign_heartbeat
-from mcp_platform.snapshot.model import FromWorker, Hello, ListsChanged, ListsHint, SessionEnded, Taken
+from mcp_platform.snapshot.model import FromWorker, Hello, ListsChanged, ListsHint, SessionEnded, SessionNotes, Taken
 
 log = Log(__name__)
 MAX_ENDED = 100_000
 """Ended sessions that are told to workers that come later; the oldest goes first."""
+MAX_NOTED = 50_000
+"""Sessions whose notes are; as many as a worker remembers (gateway.session_notes)."""
 
 
 class _Worker:
@@ -37,6 +39,7 @@ class FeedServer:
         self._workers: dict[int, _Worker] = {}
         self._next = 0
         self._ended: OrderedDict[bytes, SessionEnded] = OrderedDict()
+        self._notes: OrderedDict[bytes, SessionNotes] = OrderedDict()
         self.hinted: Callable[[ListsHint], None] = lambda hint: None
         """Called where a worker heard a server say that its lists have changed; set by whoever lists again."""
         publisher.announce = self._announce
@@ -100,8 +103,8 @@ class FeedServer:
             stream.close()
 
     async def _follow(self, number: int, worker: _Worker) -> None:
-        for ended in self._ended.values():
-            worker.stream.send(ended)
+        for fact in (*self._ended.values(), *self._notes.values()):
+            worker.stream.send(fact)
         self._workers[number] = worker
         self._publisher.worker_at(number, worker.hello.revision)
         self._send_heartbeat(worker)
@@ -111,15 +114,32 @@ class FeedServer:
             if isinstance(message, Taken):
                 self._publisher.worker_at(number, message.revision)
             elif isinstance(message, SessionEnded):
+                self._session_ended(message)
+                self._pass_on(number, message)
+            elif isinstance(message, SessionNotes):
+                self._session_noted(message)
                 self._pass_on(number, message)
             elif isinstance(message, ListsHint):
                 self.hinted(message)
 
-    def _pass_on(self, sender: int, ended: SessionEnded) -> None:
+    def _session_ended(self, ended: SessionEnded) -> None:
+        self._notes.pop(ended.mark, None)
         self._ended[ended.mark] = ended
         now = clock.now()
         while len(self._ended) > MAX_ENDED or (self._ended and next(iter(self._ended.values())).until < now):
             self._ended.popitem(last=False)
+
+    def _session_noted(self, notes: SessionNotes) -> None:
+        known = self._notes.get(notes.mark)
+        if notes.mark in self._ended or (known is not None and known.changed > notes.changed):
+            return
+        self._notes[notes.mark] = notes
+        self._notes.move_to_end(notes.mark)
+        now = clock.now()
+        while len(self._notes) > MAX_NOTED or (self._notes and next(iter(self._notes.values())).until < now):
+            self._notes.popitem(last=False)
+
+    def _pass_on(self, sender: int, fact: SessionEnded | SessionNotes) -> None:
         for number, worker in self._workers.items():
             if number != sender:
-                worker.stream.send(ended)
+                worker.stream.send(fact)

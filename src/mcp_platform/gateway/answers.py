@@ -52,10 +52,15 @@ def fault_headers(fault: Fault) -> bytes:
         error = b"" if fault.kind is CREDENTIAL_MISSING else b', error="invalid_token"'
         lines += b'WWW-Authenticate: Bearer realm="mcp-platform"' + error + b"\r\n"
     if fault.kind.http == 405:
-        lines += b"Allow: POST, DELETE, OPTIONS\r\n"
+        lines += allow_line(("GET", "POST", "DELETE"))
     if fault.retry_after_s is not None:
         lines += b"Retry-After: %d\r\n" % max(1, math.ceil(fault.retry_after_s))
     return lines
+
+
+def allow_line(methods: tuple[str, ...]) -> bytes:
+    """The HTTP methods that a path takes."""
+    return f"Allow: {', '.join((*methods, 'OPTIONS'))}\r\n".encode()
 
 
 def status_of(fault: Fault, *, modern: bool, attributed: bool) -> int:

@@ -10,16 +10,21 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.features.cors.check import HostRule, OriginRule, Sharing, asks_for_private_network, preflight
 from mcp_platform.features.cors.errors import HOST_REFUSED, ORIGIN_REFUSED, PRIVATE_NETWORK_REFUSED
 from mcp_platform.gateway import answers, pipeline
+from mcp_platform.gateway.answers import allow_line
+from mcp_platform.gateway.endpoints import MCP
 from mcp_platform.gateway.errors import ACCEPT_WRONG, CONTENT_TYPE_WRONG, METHOD_NOT_ALLOWED, PATH_UNKNOWN
+from mcp_platform.gateway.exchange import Exchange
 from mcp_platform.gateway.identity import bearer
-from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.paths import METHODS, place_of
+from mcp_platform.gateway.stream_errors import STREAM_ACCEPT_WRONG
 from mcp_platform.gateway.world import World
 from mcp_platform.net.peer import TrustedProxies
+from mcp_platform.wire import headers as names
+from mcp_platform.wire.errors import VERSION_UNSUPPORTED
+from mcp_platform.wire.versions import LEGACY_VERSIONS, MODERN_VERSIONS
 
-MCP = "/mcp"
 HEALTH = frozenset({"/healthz", "/health"})
 READY = frozenset({"/readyz", "/ready"})
-_ALLOW = b"Allow: POST, DELETE, OPTIONS\r\n"
 
 
 class AgentApp:
@@ -35,7 +40,7 @@ class AgentApp:
     def early(self, method: str, path: str, headers: dict[str, str], address: str) -> Fault | None:
         """What `_judge` finds; and what nobody known answers for is counted by address."""
         fault = self._judge(method, path, headers)
-        if path == MCP and (fault is None or fault.kind.http != 401):
+        if place_of(path) is not None and (fault is None or fault.kind.http != 401):
             return fault  # whose it is shows when the credential is checked
         view = self._world.view
         if view is not None:
@@ -55,23 +60,26 @@ class AgentApp:
             return Fault(PRIVATE_NETWORK_REFUSED)
         if path in HEALTH or path in READY:
             return None if method in ("GET", "HEAD") else Fault(METHOD_NOT_ALLOWED)
-        if path != MCP:
+        place = place_of(path)
+        if place is None:
             return Fault(PATH_UNKNOWN)
         if method == "OPTIONS":
             return None
-        if method not in ("POST", "DELETE"):
+        if method not in METHODS[place.kind] or (method != "POST" and headers.get(names.VERSION) in MODERN_VERSIONS):
             return Fault(METHOD_NOT_ALLOWED)
-        return _judge_message(method, headers)
+        return _judge_message(method, place.kind, headers)
 
     def max_body(self, path: str) -> int:
-        return self._world.settings.http.max_body_bytes if path == MCP else 0
+        return self._world.settings.http.max_body_bytes if place_of(path) is not None else 0
 
     def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         exchange.address = self._proxies.client(exchange.address, exchange.headers)
-        if exchange.path == MCP and exchange.method != "OPTIONS":
-            return pipeline.serve(self._world, exchange)
+        place = place_of(exchange.path)
         if exchange.method == "OPTIONS":
-            exchange.reply(204, extra=_ALLOW + (preflight(exchange.headers) if "origin" in exchange.headers else b""))
+            allow = allow_line(() if place is None else METHODS[place.kind])
+            exchange.reply(204, extra=allow + (preflight(exchange.headers) if "origin" in exchange.headers else b""))
+        elif place is not None:
+            return pipeline.serve(self._world, exchange)
         elif exchange.path in HEALTH:
             exchange.reply(200, b'{"status":"ok"}')
         else:
@@ -93,16 +101,33 @@ class AgentApp:
         exchange.reply(200, msgspec.json.encode({"ready": True, "revision": view.snapshot.revision}))
 
 
-def _judge_message(method: str, headers: dict[str, str]) -> Fault | None:
+def _judge_message(method: str, kind: str, headers: dict[str, str]) -> Fault | None:
     try:
         bearer(headers)
     except Fault as fault:
         return fault
+    version = headers.get(names.VERSION)
+    if version is not None and version not in LEGACY_VERSIONS and (method != "POST" or kind != MCP):
+        # Only a message to the MCP endpoint may be modern; every other request belongs to a session.
+        return Fault(VERSION_UNSUPPORTED, data={"supported": list(LEGACY_VERSIONS)})
     if method == "DELETE":
         return None
+    if method == "GET":
+        return None if _accepts_stream(headers.get("accept")) else Fault(STREAM_ACCEPT_WRONG)
     if not _is_json(headers.get("content-type", "")):
         return Fault(CONTENT_TYPE_WRONG)
+    if kind != MCP:  # its answers go elsewhere
+        return None
     return None if _accepts_both(headers.get("accept")) else Fault(ACCEPT_WRONG)
+
+
+@lru_cache(maxsize=256)
+def _accepts_stream(accept: str | None) -> bool:
+    """Whether the client takes an event stream; one that says nothing takes anything."""
+    if accept is None:
+        return True
+    ranges = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    return not ranges.isdisjoint({"text/event-stream", "text/*", "*/*"})
 
 
 @lru_cache(maxsize=256)

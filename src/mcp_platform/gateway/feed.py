@@ -6,7 +6,7 @@ When control is silent the worker serves on by what it knows; how long is decide
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
-from mcp_platform.gateway.sessions import Sessions
 from mcp_platform.net import local
 from mcp_platform.net.frames import LINK_CLOSED, FrameStream
 from mcp_platform.snapshot.codec import SNAPSHOT_INVALID, check_heartbeat, hash_of, open_manifest
@@ -25,6 +24,7 @@ from mcp_platform.snapshot.model import (
     ListsChanged,
     ListsHint,
     SessionEnded,
+    SessionNotes,
     Snapshot,
     Taken,
 )
@@ -48,19 +48,22 @@ class Feed:
         *,
         heard: Callable[[], None],
         take: Callable[[Snapshot], Awaitable[None]],
-        sessions: Sessions,
+        told: Callable[[SessionEnded | SessionNotes], None],
+        known: Callable[[], Iterable[SessionEnded | SessionNotes]],
         changed: Callable[[ListsChanged], None],
-        to_tell: "asyncio.Queue[SessionEnded | ListsHint]",
+        to_tell: "asyncio.Queue[SessionEnded | SessionNotes | ListsHint]",
     ) -> None:
-        """`heard` is called with each heartbeat, `take` with each newer snapshot, `changed` where a server's lists
-        are others now (their snapshot was taken before). What stands in `to_tell` is told to control."""
+        """`heard` is called with each heartbeat, `take` with each newer snapshot, `told` with what other workers said
+        of sessions, `changed` where a server's lists are others now (their snapshot was taken before). `known` is told
+        to a control that was started anew, what stands in `to_tell` as it comes."""
         self._path = path
         self._shelf = shelf
         self._key = key
         self._slot = slot
         self._heard = heard
         self._take = take
-        self._sessions = sessions
+        self._told = told
+        self._known = known
         self._changed = changed
         self._early: list[ListsChanged] = []
         """Changes whose revision was not taken yet: when two are published at once, the first is passed over."""
@@ -91,13 +94,13 @@ class Feed:
         teller: asyncio.Task[None] | None = None
         try:
             stream.send(Hello(self._slot, os.getpid(), nonce, self._revision))
-            for ended in self._sessions.all_ended():
-                stream.send(ended)
+            for fact in self._known():
+                stream.send(fact)
             teller = asyncio.create_task(self._tell(stream))
             while True:
                 message = await asyncio.wait_for(stream.receive(), _PATIENCE_S)
-                if isinstance(message, SessionEnded):
-                    self._sessions.ended(message)
+                if isinstance(message, SessionEnded | SessionNotes):
+                    self._told(message)
                 elif isinstance(message, ListsChanged):
                     self._early.append(message)
                     self._tell_changed()

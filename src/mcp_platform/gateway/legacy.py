@@ -1,5 +1,7 @@
 """Clients that speak 2025-11-25 and earlier: sessions, notifications, responses, then the methods."""
 
+from functools import partial
+
 import msgspec
 
 from mcp_platform.base.errors import Fault
@@ -8,9 +10,11 @@ from mcp_platform.gateway.asked import slot_of
 from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.errors import PARKED_GONE, RESPONSE_UNEXPECTED
 from mcp_platform.gateway.identity import Identity
+from mcp_platform.gateway.inner_exchange import InnerExchange
+from mcp_platform.gateway.item import target_of
 from mcp_platform.gateway.methods import SERVED
-from mcp_platform.gateway.outlet import Exchange
-from mcp_platform.gateway.owners import HopExchange
+from mcp_platform.gateway.outlet import Exchange, Opener
+from mcp_platform.gateway.owners import is_hop
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.sessions import Session, capabilities_of
 from mcp_platform.gateway.world import View, World
@@ -36,7 +40,7 @@ async def serve(
         _initialize(world, endpoint, exchange, identity, message)
         return
     _refuse_headless_modern(message)
-    session = world.sessions.open(exchange.headers.get(names.SESSION), identity)
+    session = world.sessions.open(exchange.headers.get(names.SESSION), identity, endpoint.name)
     # What another worker sent on is in that worker's record already; an answer to a question is in its owner's.
     sent = message.method in METHODS and METHODS[message.method].sent
     if message.kind != "response" and not sent and not is_hop(exchange):
@@ -44,21 +48,16 @@ async def serve(
     if message.kind == "response":
         await _response(world, exchange, identity, session, message)
     elif message.kind == "notification":
-        _notification(world, exchange, session, message)
+        _notification(world, endpoint, exchange, session, message)
     else:
         await _request(world, view, endpoint, exchange, identity, message, session)
 
 
-def end_session(world: World, exchange: Exchange, identity: Identity) -> None:
-    """DELETE: the client ends its session. Raises Fault(session_missing, session_unknown)."""
-    session = world.sessions.open(exchange.headers.get(names.SESSION), identity)
-    record.answered(world, exchange, identity, "DELETE /mcp", session.mark)
-    ended = world.sessions.end(session)
-    if not world.to_tell.full():
-        world.to_tell.put_nowait(ended)
-    for (mark, _), call in list(world.by_request.items()):
-        if mark == session.mark:
-            call.stop(None)
+async def end_session(world: World, endpoint: Endpoint, exchange: Exchange, identity: Identity) -> None:
+    """DELETE: the client ends its session, everywhere. Raises Fault(session_missing, session_unknown)."""
+    session = world.sessions.open(exchange.headers.get(names.SESSION), identity, endpoint.name)
+    record.answered(world, exchange, identity, f"DELETE {exchange.path}", session.mark)
+    await world.end_session(session)
     exchange.reply(200)
 
 
@@ -72,7 +71,15 @@ def _initialize(
         raise Fault(INVALID_PARAMS, text)
     agreed = versions.negotiate(version)
     raw = message.raw
-    session = world.sessions.begin(identity, agreed, bytes(raw["capabilities"]), bytes(raw["clientInfo"]))
+    session = world.sessions.begin(
+        identity,
+        endpoint.name,
+        agreed,
+        bytes(raw["capabilities"]),
+        bytes(raw["clientInfo"]),
+        # Its streams live here, where its connection is: as long as that lasts nothing is sent on.
+        lambda mark: world.owners.home_of(mark) == world.slot,
+    )
     result = {
         "protocolVersion": agreed,
         "capabilities": about.capabilities(endpoint, identity.allowed, modern=False),
@@ -92,13 +99,23 @@ def _refuse_headless_modern(message: jsonrpc.Message) -> None:
         raise Fault(HEADER_MISMATCH, text, {"header": "MCP-Protocol-Version"})
 
 
-def _notification(world: World, exchange: Exchange, session: Session, message: jsonrpc.Message) -> None:
+def _notification(
+    world: World, endpoint: Endpoint, exchange: Exchange, session: Session, message: jsonrpc.Message
+) -> None:
     if message.method == "notifications/cancelled":
         identity = message.params.get("requestId")
         call = world.by_request.get((session.mark, identity)) if isinstance(identity, str | int) else None
         if call is not None:
             call.stop(None)
         elif not is_hop(exchange):
+            world.owners.tell_others(exchange)
+    elif message.method == "notifications/roots/list_changed":
+        params = msgspec.json.encode(message.raw)
+        for upstream in endpoint.upstreams.values():
+            if upstream.enabled and upstream.interactive:
+                tell = world.links.link(target_of(upstream)).tell
+                world.soon(tell(session.principal, session.capabilities, message.method, params))
+        if not is_hop(exchange):  # a session at a server may have been opened by any worker
             world.owners.tell_others(exchange)
     exchange.reply(202)
 
@@ -137,7 +154,7 @@ async def _request(
         capabilities=capabilities_of(session),
         capabilities_raw=session.capabilities,
         client_info=session.client_info,
-        log_level=None,
+        log_level=world.notes.of(session.mark).level,
         progress_token=own.progress_token,
         rest=own.rest,
     )
@@ -155,10 +172,22 @@ async def _request(
         modern=False,
         session=session.mark,
         hop=is_hop(exchange),
+        opener=_opener(world, exchange, identity, session, message.id),
     )
     await SERVED[method.name](request)
 
 
-def is_hop(exchange: Exchange) -> bool:
-    """Whether another worker sent this request on."""
-    return isinstance(exchange, HopExchange)
+def _opener(
+    world: World, exchange: Exchange, identity: Identity, session: Session, request: jsonrpc.Id
+) -> Opener | None:
+    """Begins a stream that the client may come back to, in revisions that can."""
+    if session.version < versions.RESUMABLE or isinstance(exchange, InnerExchange):
+        return None
+    return partial(
+        world.kept.begin,
+        identity.principal.id,
+        session.mark,
+        request,
+        answers=True,
+        primes=session.version >= versions.PRIMED,
+    )

@@ -8,10 +8,12 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.gateway import about, answers, tasks
 from mcp_platform.gateway.completion import complete
 from mcp_platform.gateway.errors import CURSOR_INVALID
+from mcp_platform.gateway.listening import listen
 from mcp_platform.gateway.listing import TEMPLATE
 from mcp_platform.gateway.prompts_get import get_prompt
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.resources_read import read_resource
+from mcp_platform.gateway.session_methods import set_level, subscribe, unsubscribe
 from mcp_platform.gateway.tools_call import call_tool
 from mcp_platform.wire.versions import MODERN_VERSIONS
 
@@ -60,13 +62,17 @@ async def ping(request: Request) -> None:
 
 SERVED: dict[str, Callable[[Request], Awaitable[None]]] = {
     "completion/complete": complete,
+    "logging/setLevel": set_level,
     "ping": ping,
     "prompts/get": get_prompt,
     "prompts/list": lister("prompts"),
     "resources/list": lister("resources"),
     "resources/read": read_resource,
+    "resources/subscribe": subscribe,
     "resources/templates/list": lister(TEMPLATE),
+    "resources/unsubscribe": unsubscribe,
     "server/discover": discover,
+    "subscriptions/listen": listen,
     "tasks/cancel": tasks.ask,
     "tasks/get": tasks.ask,
     "tasks/update": tasks.ask,

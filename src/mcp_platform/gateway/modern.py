@@ -6,7 +6,7 @@ from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.methods import SERVED
 from mcp_platform.gateway.outlet import Exchange
-from mcp_platform.gateway.owners import HopExchange
+from mcp_platform.gateway.owners import is_hop
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.world import View, World
 from mcp_platform.wire import headers as names
@@ -46,7 +46,7 @@ async def serve(
         version=meta.version,
         modern=True,
         session=b"",
-        hop=isinstance(exchange, HopExchange),
+        hop=is_hop(exchange),
     )
     if not method.sent:
         record.answered(world, exchange, identity, method.name)

@@ -1,50 +1,29 @@
 """Where the answer to one request goes: JSON if nothing comes before it, else an event stream that it ends.
 
-An outlet answers exactly once. After that, or when the client is gone, what is written goes nowhere.
+An outlet answers exactly once. After that what is written goes nowhere; so it does when the client is gone, unless it
+has a stream that it may come back for.
 """
 
+import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.gateway import answers
+from mcp_platform.gateway.client_stream import ClientStream
+from mcp_platform.gateway.exchange import KEEP_ALIVE_S, MAX_WAITING_BYTES, Exchange
 from mcp_platform.net.transports.model import Answer
 from mcp_platform.wire import json_text, jsonrpc
+from mcp_platform.wire.modern import LOG_LEVELS
 
-KEEP_ALIVE_S = 15.0
-"""Seconds of silence after which a comment is sent: half of the shortest idle time-out common in proxies (30 s)."""
-MAX_WAITING_BYTES = 1 << 20
-"""Bytes that may wait for a slow reader before notifications are left out; the answer never is."""
+__all__ = ["Exchange", "Outlet", "Reply"]
 
-
-class Exchange(Protocol):
-    """A request and its answer side; net.http_exchange.Exchange is one, a request that another worker sent on is the
-    other."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-    address: str
-    gone: bool
-    started: bool
-    also: bytes
-    """Header lines that the answer has whatever it is, each with its CRLF; added to until it begins."""
-
-    def on_gone(self, callback: Callable[[], None]) -> None: ...
-    def reply(
-        self, status: int, body: bytes = b"", content_type: str = "application/json", extra: bytes = b""
-    ) -> None: ...
-    def start(self, status: int, content_type: str, extra: bytes = b"") -> None: ...
-    def write(self, data: bytes) -> None: ...
-    def end(self) -> None: ...
-    async def drain(self) -> None: ...
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes written that the client has not taken yet."""
+LONG_S = 0.25
+"""Seconds after which a call that may be resumed is answered as a stream, whether there is something to say or not:
+from then on its client can come back for the answer."""
+Opener = Callable[[], ClientStream]
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -70,13 +49,18 @@ class Outlet:
         modern: bool,
         progress_token: str | int | None,
         log_level: str | None,
+        opener: Opener | None = None,
     ) -> None:
+        """`opener` begins a stream that outlives its connection; None where there is no coming back."""
         self.exchange = exchange
         self.identity = identity
         self.modern = modern
         self._progress_token = progress_token
         self._log_level = log_level
+        self._opener = opener
+        self._stream: ClientStream | None = None
         self._streaming = False
+        self._long = asyncio.get_running_loop().call_later(LONG_S, self._begin) if opener is not None else None
         self._spoke_at = clock.monotonic()
         self.answered = False
 
@@ -89,9 +73,9 @@ class Outlet:
             members = msgspec.json.decode(params, type=dict[str, msgspec.Raw])
             token = msgspec.Raw(msgspec.json.encode(self._progress_token))
             params = msgspec.json.encode({"progressToken": token, **members, **{"progressToken": token}})
-        elif method == "notifications/message" and self.modern and self._log_level is None:
+        elif method == "notifications/message" and not self._wants(params):
             return
-        if self._streaming and self.exchange.waiting_bytes > MAX_WAITING_BYTES:
+        if self._streaming and self._stream is None and self.exchange.waiting_bytes > MAX_WAITING_BYTES:
             return
         self._send(jsonrpc.notification(method, json_text.one_line(params)))
 
@@ -101,7 +85,9 @@ class Outlet:
 
     def keep_alive_if_due(self, now: float) -> None:
         """Show that the call still runs, to the client and to proxies between. `now`: monotonic seconds."""
-        if not self.answered and not self.exchange.gone and now - self._spoke_at >= KEEP_ALIVE_S:
+        if self._stream is not None:
+            self._stream.keep_alive_if_due(now)
+        elif not self.answered and not self.exchange.gone and now - self._spoke_at >= KEEP_ALIVE_S:
             self._begin()
             self._spoke_at = now
             self.exchange.write(b": still at work\n\n")
@@ -134,25 +120,53 @@ class Outlet:
         """A refusal of a call that was never sent."""
         self.release(self.of_fault(fault, error_id=error_id))
 
+    def _wants(self, message: bytes) -> bool:
+        """Whether the client wants to see a log message of that level. A legacy client that has not said is sent all
+        (2025-11-25, server/utilities/logging); a modern one none."""
+        if self._log_level is None:
+            return not self.modern
+        try:
+            level = msgspec.json.decode(message, type=_Levelled).level
+        except (msgspec.MsgspecError, ValueError):
+            return False
+        return LOG_LEVELS.get(level, 0) >= LOG_LEVELS.get(self._log_level, 0)
+
     def _send(self, message: bytes) -> None:
-        if not self.answered and not self.exchange.gone:
-            self._begin()
+        if self.answered:
+            return
+        self._begin()
+        if self._stream is not None:
+            self._stream.send(message)
+        elif not self.exchange.gone:
             self._spoke_at = clock.monotonic()
             self.exchange.write(answers.event(message))
 
     def _begin(self) -> None:
-        if not self._streaming:
-            self._streaming = True
+        if self._streaming or self.answered or self.exchange.gone or self.exchange.started:
+            return
+        self._streaming = True
+        if self._opener is not None:
+            self._stream = self._opener()
+            self._stream.attach(self.exchange)
+        else:
             self.exchange.start(200, answers.EVENTS, answers.STREAM_HEADERS)
 
     def _finish(self, status: int, body: bytes, extra: bytes = b"") -> None:
         if self.answered:
             return
         self.answered = True
-        if self.exchange.gone:
+        if self._long is not None:
+            self._long.cancel()
+        if self._stream is not None:
+            self._stream.finish(body)
+        elif self.exchange.gone:
             return
-        if self._streaming:
+        elif self._streaming:
             self.exchange.write(answers.event(body))
             self.exchange.end()
         else:
             self.exchange.reply(status, body, answers.JSON, extra)
+
+
+class _Levelled(msgspec.Struct):
+    level: str = ""

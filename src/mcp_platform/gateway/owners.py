@@ -12,16 +12,20 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_platform.base.errors import Fault
+from mcp_platform.base.errors import ErrorKind, Fault
 from mcp_platform.base.log import Log
 from mcp_platform.gateway.errors import PARKED_GONE
-from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.exchange import Exchange
 from mcp_platform.net import local
 from mcp_platform.net.frames import LINK_CLOSED, FrameStream, peer_uid
+from mcp_platform.snapshot.model import SessionEnded, SessionNotes
 
 log = Log(__name__)
-MAX_HOPS_OPEN = 4096
-"""Requests of other workers that one worker holds at once."""
+MAX_HOPS_OPEN = 8192
+"""Requests of other workers that one worker holds at once: half of them may be streams that are open for hours."""
+TOLD_S = 2.0
+"""Seconds that other workers have to say that they were told. One that is starting learns it from control."""
+Fact = SessionEnded | SessionNotes
 
 
 class Hop(msgspec.Struct, frozen=True, tag="hop"):
@@ -32,6 +36,7 @@ class Hop(msgspec.Struct, frozen=True, tag="hop"):
     headers: dict[str, str]
     body: bytes
     address: str
+    query: str = ""
 
 
 class Whole(msgspec.Struct, frozen=True, tag="whole"):
@@ -67,6 +72,7 @@ class HopExchange:
     def __init__(self, hop: Hop, stream: FrameStream[None]) -> None:
         self.method = hop.method
         self.path = hop.path
+        self.query = hop.query
         self.headers = hop.headers
         self.body = hop.body
         self.address = hop.address
@@ -125,14 +131,22 @@ class Owners:
         self._open = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def forward(self, slot: int, exchange: Exchange) -> None:
-        """Let worker `slot` answer. Raises Fault(parked_call_gone) where there is no such worker now."""
+    async def forward(self, slot: int, exchange: Exchange, away: ErrorKind = PARKED_GONE) -> None:
+        """Let worker `slot` answer. Raises Fault of kind `away` where there is no such worker now."""
+        try:
+            await self._forward(slot, exchange)
+        except Fault as fault:
+            if fault.kind is not PARKED_GONE:
+                raise
+            raise Fault(away, retry_after_s=1 if away.http == 503 else None) from None
+
+    async def _forward(self, slot: int, exchange: Exchange) -> None:
         if not 0 <= slot < self._workers:
             raise Fault(PARKED_GONE)
         stream = await self._connect(slot)
         exchange.on_gone(stream.close)
         try:
-            stream.send(Hop(exchange.method, exchange.path, exchange.headers, exchange.body, exchange.address))
+            stream.send(_hop(exchange))
             await self._relay(stream, exchange)
         except Fault as fault:
             if fault.kind is LINK_CLOSED and not exchange.started:
@@ -146,17 +160,32 @@ class Owners:
 
     def tell_others(self, exchange: Exchange) -> None:
         """Send a notification on to every other worker; nobody waits for it."""
-        for slot in range(self._workers):
-            if slot != self._slot:
-                task = asyncio.create_task(self._tell(slot, exchange))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+        self._tell_each(_hop(exchange))
 
-    async def serve(self, sock: socket.socket, answer: Callable[[Exchange], Awaitable[None]]) -> asyncio.Server:
-        """Answer what other workers send on to this one."""
+    async def tell_all(self, fact: Fact) -> None:
+        """Let every other worker that lives know this; returns when they do."""
+        tasks = self._tell_each(fact)
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _tell_each(self, message: Hop | Fact) -> list[asyncio.Task[None]]:
+        tasks = [asyncio.create_task(self._tell(slot, message)) for slot in range(self._workers) if slot != self._slot]
+        for task in tasks:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return tasks
+
+    def home_of(self, mark: bytes) -> int:
+        """The worker that holds the streams and subscriptions of the session with this mark."""
+        return int.from_bytes(mark[:4]) % self._workers
+
+    async def serve(
+        self, sock: socket.socket, answer: Callable[[Exchange], Awaitable[None]], heard: Callable[[Fact], None]
+    ) -> asyncio.Server:
+        """Answer what other workers send on to this one; `heard` takes what they tell."""
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._serve_one(reader, writer, answer)
+            await self._serve_one(reader, writer, answer, heard)
 
         return await asyncio.start_unix_server(connected, sock=sock)
 
@@ -165,8 +194,9 @@ class Owners:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         answer: Callable[[Exchange], Awaitable[None]],
+        heard: Callable[[Fact], None],
     ) -> None:
-        stream: FrameStream[Hop] = FrameStream(reader, writer, Hop)
+        stream: FrameStream[Hop | Fact] = FrameStream(reader, writer, Hop | Fact)
         peer: socket.socket = writer.get_extra_info("socket")
         if self._open >= MAX_HOPS_OPEN or peer_uid(peer) != os.geteuid():
             writer.close()
@@ -174,7 +204,13 @@ class Owners:
         self._open += 1
         watch: asyncio.Task[bytes] | None = None
         try:
-            exchange = HopExchange(await stream.receive(), stream)  # type: ignore[arg-type]  # only sends on it
+            message = await stream.receive()
+            if not isinstance(message, Hop):
+                heard(message)
+                stream.send(End())
+                await stream.drain()
+                return
+            exchange = HopExchange(message, stream)  # type: ignore[arg-type]  # only sends on it
             watch = asyncio.create_task(reader.read(1))
             watch.add_done_callback(lambda _: exchange.left())
             await answer(exchange)
@@ -210,11 +246,20 @@ class Owners:
                 exchange.end()
                 return
 
-    async def _tell(self, slot: int, exchange: Exchange) -> None:
+    async def _tell(self, slot: int, message: Hop | Fact) -> None:
         try:
             stream = await self._connect(slot)
-            stream.send(Hop(exchange.method, exchange.path, exchange.headers, exchange.body, exchange.address))
-            await asyncio.wait_for(stream.receive(), 5)
+            stream.send(message)
+            await asyncio.wait_for(stream.receive(), TOLD_S)
             stream.close()
         except (Fault, TimeoutError):
             log.warning("worker_not_told", slot=slot)
+
+
+def is_hop(exchange: Exchange) -> bool:
+    """Whether another worker sent this request on."""
+    return isinstance(exchange, HopExchange)
+
+
+def _hop(exchange: Exchange) -> Hop:
+    return Hop(exchange.method, exchange.path, exchange.headers, exchange.body, exchange.address, exchange.query)

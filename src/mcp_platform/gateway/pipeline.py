@@ -4,15 +4,21 @@ Origin, Host, path and the form of the credential were checked at the end of the
 the body was kept. From here on one revision of the snapshot is read from start to end.
 """
 
+from collections.abc import Awaitable, Callable
+
 from mcp_platform.base import clock, ids
 from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.log import Log
-from mcp_platform.gateway import answers, legacy, modern, record
+from mcp_platform.gateway import answers, batches, legacy, legacy_stream, modern, record, sse_endpoints
 from mcp_platform.gateway.endpoint import Endpoint
-from mcp_platform.gateway.endpoints import name_of
+from mcp_platform.gateway.endpoints import MCP
 from mcp_platform.gateway.errors import PATH_UNKNOWN, SESSION_MISSING, SESSION_UNKNOWN
+from mcp_platform.gateway.exchange import Exchange
 from mcp_platform.gateway.identity import Identity
-from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.inner_exchange import InnerExchange
+from mcp_platform.gateway.owners import is_hop
+from mcp_platform.gateway.paths import SSE, place_of
+from mcp_platform.gateway.stream_errors import BATCH_INITIALIZE
 from mcp_platform.gateway.tokens import KeyUnknown, SignatureDue
 from mcp_platform.gateway.world import View, World
 from mcp_platform.wire import headers as names
@@ -25,43 +31,89 @@ _OF_THE_TRANSPORT = (SESSION_MISSING, SESSION_UNKNOWN, HEADER_MISMATCH, VERSION_
 
 
 async def serve(world: World, exchange: Exchange) -> None:
-    """Answer one POST or DELETE. Every failure is answered; none leaves this function."""
-    stateless = is_modern(exchange.headers.get(names.VERSION))
-    identity: jsonrpc.Id | None = None
+    """Answer one request of an agent. Every failure is answered; none leaves this function."""
     caller: Identity | None = None
-    message: jsonrpc.Message | None = None
-    attributed = False
+    modern_one = is_modern(exchange.headers.get(names.VERSION))
     try:
         view = world.now_known()
         view, caller = await _identify(world, view, exchange)
-        endpoint = _endpoint(view, exchange)
-        if exchange.method == "DELETE":
-            view.limits.admit(exchange, caller, None)
-            legacy.end_session(world, exchange, caller)
-            return
+        kind, endpoint = _place(view, exchange)
+        if kind == MCP and exchange.method == "POST" and (modern_one or not batches.is_one(exchange.body)):
+            await _message(world, view, endpoint, exchange, caller)
+        else:
+            await _transport(world, view, kind, endpoint, exchange, caller)
+    except Fault as fault:
+        record.refused(world, exchange, fault, caller, None)
+        refuse(exchange, fault, None, modern=modern_one, attributed=False)
+    except Exception as error:  # the root of a request: one that fails in a way we did not foresee ends alone
+        error_id = ids.random_text(12)
+        log.error("request_failed", exc=error, error_id=error_id)
+        refuse(exchange, Fault(INTERNAL), None, modern=modern_one, attributed=False, error_id=error_id)
+
+
+async def _message(
+    world: World, view: View, endpoint: Endpoint, exchange: Exchange, caller: Identity, *, batched: bool = False
+) -> None:
+    """Answer one message, wherever it stood. No failure leaves this function, either."""
+    stateless = is_modern(exchange.headers.get(names.VERSION))
+    identity: jsonrpc.Id | None = None
+    message: jsonrpc.Message | None = None
+    attributed = False
+    try:
         message = jsonrpc.parse(exchange.body)
         identity = message.id
         attributed = message.kind == "request"
-        if not legacy.is_hop(exchange):  # where it came in, it was counted
+        if not is_hop(exchange):  # where it came in, it was counted
             view.limits.admit(exchange, caller, message)
+        if batched and message.method == "initialize":
+            raise Fault(BATCH_INITIALIZE)
         dialect = modern if stateless else legacy
         await dialect.serve(world, view, endpoint, exchange, caller, message)
     except Fault as fault:
         record.refused(world, exchange, fault, caller, message.method if message else None)
         refuse(exchange, fault, identity, modern=stateless, attributed=attributed)
-    except Exception as error:  # the root of a request: one that fails in a way we did not foresee ends alone
+    except Exception as error:  # as above: a message in a batch ends alone, too
         error_id = ids.random_text(12)
         log.error("request_failed", exc=error, error_id=error_id)
         refuse(exchange, Fault(INTERNAL), identity, modern=stateless, attributed=attributed, error_id=error_id)
 
 
-def _endpoint(view: View, exchange: Exchange) -> Endpoint:
-    """What the request's URL offers. Raises Fault(path_unknown)."""
-    name = name_of(exchange.path)
-    endpoint = None if name is None else view.endpoints.at(name)
-    if endpoint is None:
+async def _transport(
+    world: World, view: View, kind: str, endpoint: Endpoint, exchange: Exchange, caller: Identity
+) -> None:
+    """Answer what is no single message: streams, batches, the end of a session. Raises Fault."""
+
+    def one(*, batched: bool) -> Callable[[InnerExchange], Awaitable[None]]:
+        async def serve_one(inner: InnerExchange) -> None:
+            # What comes later on a stream is judged by what is known then.
+            now = world.view or view
+            await _message(world, now, endpoint, inner, caller, batched=batched)
+
+        return serve_one
+
+    if exchange.method == "POST" and kind == MCP:
+        await batches.serve(world, endpoint, exchange, caller, one(batched=True))
+        return
+    if exchange.method == "POST":
+        await sse_endpoints.post(world, endpoint, exchange, caller, one(batched=False))
+        return
+    if not is_hop(exchange):
+        view.limits.admit(exchange, caller, None)
+    if exchange.method == "DELETE":
+        await legacy.end_session(world, endpoint, exchange, caller)
+    elif kind == SSE:
+        await sse_endpoints.open_stream(world, endpoint, exchange, caller)
+    else:
+        await legacy_stream.serve(world, endpoint, exchange, caller)
+
+
+def _place(view: View, exchange: Exchange) -> tuple[str, Endpoint]:
+    """What kind of path it is, and what its URL offers. Raises Fault(path_unknown)."""
+    place = place_of(exchange.path)
+    endpoint = None if place is None else view.endpoints.at(place.name)
+    if place is None or endpoint is None:
         raise Fault(PATH_UNKNOWN)
-    return endpoint
+    return place.kind, endpoint
 
 
 async def _identify(world: World, view: View, exchange: Exchange) -> tuple[View, Identity]:

@@ -18,15 +18,20 @@ from mcp_platform.gateway import pipeline
 from mcp_platform.gateway.app import AgentApp
 from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.feed import Feed
+from mcp_platform.gateway.hub import Hub, kinds_of
 from mcp_platform.gateway.listing import cursor_seal
 from mcp_platform.gateway.meter import Meter
 from mcp_platform.gateway.owners import Owners
 from mcp_platform.gateway.parking import Parking, RequestState
 from mcp_platform.gateway.record import refused_early
 from mcp_platform.gateway.renewal import Renewal
+from mcp_platform.gateway.resumption import Kept, StreamName
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sealed import Seal
+from mcp_platform.gateway.session_home import Homes
+from mcp_platform.gateway.session_notes import Notes
 from mcp_platform.gateway.sessions import Session, Sessions
+from mcp_platform.gateway.sse_connections import SseConnections, SseId
 from mcp_platform.gateway.task_ids import task_seal
 from mcp_platform.gateway.upward import Upward
 from mcp_platform.gateway.world import World
@@ -69,17 +74,23 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     server = _server(inherited, world)
     feed = _feed(inherited, slot, world)
     tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tick(world))]
-    hops = await world.owners.serve(inherited.owners[slot], lambda exchange: pipeline.serve(world, exchange))
+    world.hub.hint = world.hint
+    world.links.announced = lambda upstream, method: world.hint(upstream, kinds_of(method))
+    hops = await world.owners.serve(
+        inherited.owners[slot], lambda exchange: pipeline.serve(world, exchange), world.told
+    )
     await _first_snapshot(world, stop)
     _spare_collector()
     for sock in inherited.gateway:
         server.listen(sock)
     await stop.wait()
+    world.hub.drain()
     await server.drain(0 if orphaned.is_set() else inherited.settings.processes.drain_s)
     hops.close()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await world.hub.close()
     await upward.close()
     await journal.close()
 
@@ -138,12 +149,20 @@ def _world(inherited: Inherited, slot: int, upward: Upward, journal: CallJournal
     mac_key, seal_key = secret[:32], secret[32:]
     calls = settings.calls
     workers = max(1, len(inherited.owners))
+    notes = Notes()
+    kept = Kept(Seal(seal_key, "event id v1", StreamName), slot, calls.parked_ttl_s)
+    hub = Hub(upward.links, per_principal=max(1, calls.max_streams_per_principal // workers))
     return World(
         settings=settings,
         slot=slot,
         mac_key=mac_key,
         resource=_resource(inherited),
-        sessions=Sessions(Seal(seal_key, "legacy session v1", Session), calls.session_ttl_s),
+        sessions=Sessions(Seal(seal_key, "legacy session v2", Session), calls.session_ttl_s),
+        notes=notes,
+        kept=kept,
+        hub=hub,
+        homes=Homes(hub, kept, notes, calls.parked_ttl_s),
+        sse=SseConnections(Seal(seal_key, "message endpoint v1", SseId), slot),
         parking=Parking(
             Seal(seal_key, "request state v1", RequestState),
             slot,
@@ -174,7 +193,8 @@ def _feed(inherited: Inherited, slot: int, world: World) -> Feed:
         slot,
         heard=heard,
         take=world.take,
-        sessions=world.sessions,
+        told=world.told,
+        known=world.known_of_sessions,
         changed=world.lists_changed,
         to_tell=world.to_tell,
     )

@@ -6,7 +6,7 @@ import msgspec
 
 from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.identity import Identity
-from mcp_platform.gateway.outlet import Exchange, Outlet
+from mcp_platform.gateway.outlet import Exchange, Opener, Outlet
 from mcp_platform.gateway.world import View, World
 from mcp_platform.wire.jsonrpc import Id, Message
 from mcp_platform.wire.modern import Meta
@@ -30,6 +30,8 @@ class Request(msgspec.Struct, frozen=True):
     """Mark of the legacy session; empty for a modern request."""
     hop: bool
     """True where another worker sent the request on: its owner is here or nowhere."""
+    opener: Opener | None = None
+    """Begins the stream of an answer that the client may come back for; None where it may not."""
 
     @property
     def params(self) -> dict[str, Any]:
@@ -43,4 +45,5 @@ class Request(msgspec.Struct, frozen=True):
             modern=self.modern,
             progress_token=self.meta.progress_token,
             log_level=self.meta.log_level,
+            opener=self.opener,
         )

@@ -6,6 +6,7 @@ An id proves nothing about who holds it: each request authenticates anew, and th
 import hashlib
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -34,11 +35,17 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     client_info: bytes
     born: float
     nonce: bytes
+    endpoint: str = ""
+    """Name of the endpoint where it began, and where alone it is good."""
 
     @property
     def mark(self) -> bytes:
         """Names the session without giving its id away."""
-        return hashlib.blake2b(self.nonce, digest_size=16).digest()
+        return mark_of(self.nonce)
+
+
+def mark_of(nonce: bytes) -> bytes:
+    return hashlib.blake2b(nonce, digest_size=16).digest()
 
 
 class Sessions:
@@ -49,29 +56,47 @@ class Sessions:
         self._ttl_s = ttl_s
         self._ended: OrderedDict[bytes, float] = OrderedDict()
 
-    def begin(self, identity: Identity, version: str, capabilities: bytes, client_info: bytes) -> str:
-        """A new session's id. Raises Fault(client_account_too_large)."""
+    def begin(
+        self,
+        identity: Identity,
+        endpoint: str,
+        version: str,
+        capabilities: bytes,
+        client_info: bytes,
+        suits: Callable[[bytes], bool] = lambda mark: True,
+    ) -> str:
+        """A new session's id, with a mark that `suits`. Raises Fault(client_account_too_large)."""
         if len(capabilities) + len(client_info) > MAX_CLIENT_BYTES:
             raise Fault(CLIENT_TOO_LARGE)
-        nonce = os.urandom(16)
+        while True:
+            nonce = os.urandom(16)
+            if suits(mark_of(nonce)):
+                break
+        principal, agent = identity.principal.id, identity.agent
         return self._seal.seal(
-            Session(identity.principal.id, identity.agent, version, capabilities, client_info, clock.now(), nonce)
+            Session(principal, agent, version, capabilities, client_info, clock.now(), nonce, endpoint)
         )
 
-    def open(self, text: str | None, identity: Identity) -> Session:
-        """The session, if it is this caller's and goes on. Raises Fault(session_missing, session_unknown)."""
+    def until(self, session: Session) -> float:
+        """When it ends at the latest, epoch seconds."""
+        return session.born + self._ttl_s
+
+    def open(self, text: str | None, identity: Identity, endpoint: str) -> Session:
+        """The session, if it is this caller's at this endpoint, and goes on. Raises Fault(session_missing,
+        session_unknown)."""
         if text is None:
             raise Fault(SESSION_MISSING)
         session = self._seal.open(text)
-        if session is None or clock.now() > session.born + self._ttl_s or session.mark in self._ended:
+        if session is None or clock.now() > self.until(session) or session.mark in self._ended:
             raise Fault(SESSION_UNKNOWN)
-        if session.principal != identity.principal.id or session.agent != identity.agent:
+        whose = (identity.principal.id, identity.agent, endpoint)
+        if (session.principal, session.agent, session.endpoint) != whose:
             raise Fault(SESSION_UNKNOWN)
         return session
 
     def end(self, session: Session) -> SessionEnded:
         """End it here; the mark is for the other workers."""
-        ended = SessionEnded(session.mark, session.born + self._ttl_s)
+        ended = SessionEnded(session.mark, self.until(session))
         self.ended(ended)
         return ended
 
@@ -80,6 +105,9 @@ class Sessions:
         self._ended[ended.mark] = ended.until
         while len(self._ended) > MAX_ENDED or (self._ended and next(iter(self._ended.values())) < clock.now()):
             self._ended.popitem(last=False)
+
+    def has_ended(self, mark: bytes) -> bool:
+        return mark in self._ended
 
     def all_ended(self) -> list[SessionEnded]:
         """Every mark, for a control that was started anew."""

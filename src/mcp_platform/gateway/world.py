@@ -1,6 +1,7 @@
 """What one gateway worker holds: its settings, the snapshot it answers by, and the calls that run."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 from mcp_platform.base import clock
@@ -12,24 +13,31 @@ from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.endpoints import Endpoints
 from mcp_platform.gateway.errors import CONTROL_SILENT, NOT_READY, REVOKED
+from mcp_platform.gateway.hub import Hub
 from mcp_platform.gateway.identity import Authenticator
 from mcp_platform.gateway.limits import Limits, Refused
 from mcp_platform.gateway.listing import Cursor, Lists
 from mcp_platform.gateway.meter import Meter
-from mcp_platform.gateway.owners import Owners
+from mcp_platform.gateway.owners import Fact, Owners
 from mcp_platform.gateway.parking import Parking
 from mcp_platform.gateway.renewal import Renewal
+from mcp_platform.gateway.resumption import Kept
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sealed import Seal
-from mcp_platform.gateway.sessions import Sessions
+from mcp_platform.gateway.session_home import Homes
+from mcp_platform.gateway.session_notes import Notes
+from mcp_platform.gateway.sessions import Session, Sessions
+from mcp_platform.gateway.sse_connections import SseConnections
 from mcp_platform.gateway.task_ids import TaskId
 from mcp_platform.gateway.tokens import Verified
 from mcp_platform.gateway.turns import Turns
 from mcp_platform.journal.calls import CallJournal
 from mcp_platform.net.transports.links import UpstreamLinks
-from mcp_platform.snapshot.model import ListsChanged, ListsHint, SessionEnded, Snapshot
+from mcp_platform.snapshot.model import ListsChanged, ListsHint, SessionNotes, Snapshot
 
 log = Log(__name__)
+_ERRAND_S = 30.0
+"""Seconds that something may take for which nobody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,11 @@ class World:
     resource: str
     """The URL of our MCP endpoint: the audience of tokens."""
     sessions: Sessions
+    notes: Notes
+    kept: Kept
+    hub: Hub
+    homes: Homes
+    sse: SseConnections
     parking: Parking
     asked: Asked
     owners: Owners
@@ -79,8 +92,10 @@ class World:
     calls: set[ActiveCall] = field(default_factory=set)
     by_request: dict[tuple[bytes, str | int], ActiveCall] = field(default_factory=dict)
     """Calls of legacy sessions, for `notifications/cancelled`."""
-    to_tell: "asyncio.Queue[SessionEnded | ListsHint]" = field(default_factory=lambda: asyncio.Queue(1000))
-    """Sessions ended here, and lists that servers say have changed: for the feed to tell control."""
+    to_tell: "asyncio.Queue[Fact | ListsHint]" = field(default_factory=lambda: asyncio.Queue(1000))
+    """What became known here of sessions, and lists that servers say have changed: for the feed to tell control."""
+    errands: "set[asyncio.Task[None]]" = field(default_factory=set)
+    """What is told to upstreams and nobody waits for."""
 
     def now_known(self) -> View:
         """The revision to answer by. Raises Fault(not_ready, control_silent)."""
@@ -102,15 +117,60 @@ class World:
             if number % 500 == 499:
                 await asyncio.sleep(0)
             self._cut_if_revoked(call, endpoints, authenticator)
+        await self.hub.take(endpoints, authenticator)
 
     def lists_changed(self, changed: ListsChanged) -> None:
         """A server's lists are others now; the snapshot that holds them was taken before."""
         log.debug("lists_changed", upstream=changed.upstream, kinds=",".join(changed.kinds))
+        self.hub.lists_changed(changed.upstream, changed.kinds)
 
     def hint(self, upstream: str, kinds: tuple[str, ...]) -> None:
         """A server says that its lists have changed. Where control cannot be told now, its own look finds it."""
         if not self.to_tell.full():
             self.to_tell.put_nowait(ListsHint(upstream, kinds))
+
+    async def end_session(self, session: Session) -> None:
+        """A client ended its session: from here on its id is worthless, on every worker that lives."""
+        ended = self.sessions.end(session)
+        self._forget_session(session.mark)
+        await self.tell_sessions(ended)
+
+    async def tell_sessions(self, fact: Fact) -> None:
+        """Let the other workers know what became known here of a session, and control, for workers to come."""
+        if not self.to_tell.full():
+            self.to_tell.put_nowait(fact)
+        await self.owners.tell_all(fact)
+
+    def told(self, fact: Fact) -> None:
+        """Another worker, or control, lets us know."""
+        if isinstance(fact, SessionNotes):
+            self.notes.heard(fact)
+        elif not self.sessions.has_ended(fact.mark):
+            self.sessions.ended(fact)
+            self._forget_session(fact.mark)
+
+    def known_of_sessions(self) -> list[Fact]:
+        """For a control that was started anew."""
+        return [*self.sessions.all_ended(), *self.notes.all()]
+
+    def soon(self, errand: "Coroutine[None, None, None]") -> None:
+        """Do something that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(self._errand(errand))
+        self.errands.add(task)
+        task.add_done_callback(self.errands.discard)
+
+    async def _errand(self, errand: "Coroutine[None, None, None]") -> None:
+        try:
+            async with asyncio.timeout(_ERRAND_S):
+                await errand
+        except (Fault, TimeoutError) as error:
+            log.debug("errand_failed", exc=error)
+
+    def _forget_session(self, mark: bytes) -> None:
+        self.homes.end(mark)
+        for (session, _), call in list(self.by_request.items()):
+            if session == mark:
+                call.stop(None)
 
     def recheck(self, call: ActiveCall) -> None:
         """Cut off `call` if the newest snapshot no longer allows it."""
@@ -138,3 +198,6 @@ class World:
             if call.cut is None and call.identity.until is not None and moment >= call.identity.until:
                 call.stop(Fault(REVOKED))
             call.outlet.keep_alive_if_due(now)
+        self.kept.tick(now)
+        self.homes.tick(now, moment)
+        self.hub.tick(now, moment)

@@ -57,6 +57,20 @@ class SessionEnded(msgspec.Struct, frozen=True, tag="session_ended"):
     until: float
 
 
+class SessionNotes(msgspec.Struct, frozen=True, tag="session_notes"):
+    """What a legacy session has told us after it began. The newest counts."""
+
+    mark: bytes
+    until: float
+    """When the session ends at the latest."""
+    level: str | None = None
+    """The least log level that its client wants to see; None: it has not said."""
+    uris: tuple[str, ...] = ()
+    """Resources it is subscribed to, by the URIs it asked for."""
+    changed: float = 0.0
+    """When it said so, epoch seconds."""
+
+
 class ListsChanged(msgspec.Struct, frozen=True, tag="lists_changed"):
     """Lists of a server have changed, or the server says so. Sent after the revision that holds the new ones."""
 
@@ -89,8 +103,8 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
     revision: int
 
 
-FromControl = Heartbeat | SessionEnded | ListsChanged
-FromWorker = Hello | Taken | SessionEnded | ListsHint
+FromControl = Heartbeat | SessionEnded | SessionNotes | ListsChanged
+FromWorker = Hello | Taken | SessionEnded | SessionNotes | ListsHint
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ METHODS: dict[str, Method] = {
     for method in (
         Method("completion/complete", legacy=True, modern=True, sent=True),
         Method("initialize", legacy=True, modern=False),
+        Method("logging/setLevel", legacy=True, modern=False),
         Method("ping", legacy=True, modern=False),
         Method("prompts/get", legacy=True, modern=True, target="name", permission="prompts:prompt:get", sent=True),
         Method("prompts/list", legacy=True, modern=True),
@@ -33,8 +34,11 @@ METHODS: dict[str, Method] = {
         Method(
             "resources/read", legacy=True, modern=True, target="uri", permission="resources:resource:read", sent=True
         ),
+        Method("resources/subscribe", legacy=True, modern=False, permission="resources:resource:read"),
         Method("resources/templates/list", legacy=True, modern=True),
+        Method("resources/unsubscribe", legacy=True, modern=False),
         Method("server/discover", legacy=False, modern=True),
+        Method("subscriptions/listen", legacy=False, modern=True),
         Method("tasks/cancel", legacy=False, modern=True, target="taskId", permission="tools:tool:call", sent=True),
         Method("tasks/get", legacy=False, modern=True, target="taskId", permission="tools:tool:call", sent=True),
         Method("tasks/update", legacy=False, modern=True, target="taskId", permission="tools:tool:call", sent=True),

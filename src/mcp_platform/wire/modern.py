@@ -14,7 +14,9 @@ from mcp_platform.wire.errors import HEADER_MISMATCH, INVALID_PARAMS, VERSION_UN
 from mcp_platform.wire.jsonrpc import Message
 from mcp_platform.wire.methods import NAMED
 
-LOG_LEVELS = frozenset({"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"})
+_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+LOG_LEVELS = {level: rank for rank, level in enumerate(_LEVELS)}
+"""Level → how grave it is (RFC 5424)."""
 _OWNED = frozenset(
     {
         versions.VERSION_KEY,

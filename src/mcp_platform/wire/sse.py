@@ -1,6 +1,6 @@
-"""Server-sent events, as they come in pieces (WHATWG HTML §9.2.6). Pure: bytes in, events out.
+"""Server-sent events (WHATWG HTML §9.2): read as they come in pieces, and written. Pure: bytes in, events out.
 
-A sender sizes everything here, so an event has a ceiling, whatever it is made of.
+A sender sizes everything that is read here, so an event has a ceiling, whatever it is made of.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,14 @@ class Event:
     data: bytes
     kind: str = "message"
     id: str | None = None
+
+
+def encode(data: bytes, kind: str = "message", identity: str | None = None, retry_ms: int | None = None) -> bytes:
+    """One event as it is sent. `data` holds no line break: it is JSON of ours, a URI, or empty."""
+    lines = b"" if identity is None else b"id: %b\n" % identity.encode()
+    if retry_ms is not None:
+        lines += b"retry: %d\n" % retry_ms
+    return b"event: %b\n%bdata: %b\n\n" % (kind.encode(), lines, data)
 
 
 class SseParser:

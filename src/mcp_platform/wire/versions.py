@@ -10,11 +10,17 @@ LEGACY_VERSIONS: tuple[str, ...] = ("2024-11-05", "2025-03-26", "2025-06-18", "2
 ASSUMED = "2025-03-26"
 """What a legacy request without a version header speaks (2025-11-25, basic/transports)."""
 
+RESUMABLE = "2025-03-26"
+"""Since when a client may come back to a stream with the id of the last event it saw."""
+PRIMED = "2025-11-25"
+"""Since when a stream begins with an event that has an id and nothing else, so that there is one to come back with."""
+
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
 SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
+SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
 
 
 def is_modern(version_header: str | None) -> bool:

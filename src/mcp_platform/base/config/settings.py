@@ -186,9 +186,13 @@ class Calls:
     """Calls of one principal that wait for an answer to a question of their server. Each holds memory and a place at
     the upstream."""
     parked_ttl_s: Seconds = 300.0
-    """Seconds a parked call waits for its answer: a person has to read and decide."""
+    """Seconds a parked call waits for its answer: a person has to read and decide. As long is kept what a legacy
+    client missed of a stream whose connection it lost."""
     session_ttl_s: Seconds = 86400.0
-    """Seconds a legacy session id is good for after its last use was sealed."""
+    """Seconds a legacy session id is good for after `initialize`, used or not: the id itself says when it was made."""
+    max_streams_per_principal: Count = 4096
+    """Event streams of one principal that are open at once and belong to no call: GET, `subscriptions/listen`,
+    `/sse`. Each holds a connection and some KiB."""
 
 
 @dataclass(frozen=True, slots=True)

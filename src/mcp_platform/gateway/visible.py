@@ -1,0 +1,62 @@
+"""What a caller sees in the lists of an endpoint, as one number to compare: whether a change concerns it."""
+
+from collections.abc import Iterator, Mapping
+
+from mcp_platform.features.rbac.check import Allowed
+from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow
+from mcp_platform.gateway.endpoint import Endpoint
+from mcp_platform.gateway.endpoints import Endpoints
+
+KINDS = ("tools", "prompts", "resources")
+"""Lists of which a change is announced; resources stand for their templates too."""
+_Rows = Mapping[str, ToolRow] | Mapping[str, PromptRow] | Mapping[str, ResourceRow] | Mapping[str, TemplateRow]
+
+
+class Visible:
+    """Of one revision. Worked out once for each set of permissions."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self._known: dict[tuple[str, int, str], tuple[int, frozenset[str], Allowed]] = {}
+
+    def look(self, endpoint: str, allowed: Allowed, kind: str) -> int:
+        """A number that is another when the list of `kind` is another for callers who may do `allowed`."""
+        return self._of(endpoint, allowed, kind)[0]
+
+    def concerns(self, endpoint: str, allowed: Allowed, kind: str, upstream: str) -> bool:
+        """Whether such callers see anything of that upstream in the list."""
+        return upstream in self._of(endpoint, allowed, kind)[1]
+
+    def _of(self, name: str, allowed: Allowed, kind: str) -> tuple[int, frozenset[str], Allowed]:
+        # The authenticator of a revision holds one Allowed for each set of roles and scopes; it is kept here, so that
+        # its id stays its own.
+        key = (name, id(allowed), kind)
+        known = self._known.get(key)
+        if known is None:
+            endpoint = self._endpoints.at(name)
+            seen = list(_seen(endpoint, allowed, kind)) if endpoint is not None else []
+            upstreams = frozenset(upstream for _, _, upstream in seen)
+            known = self._known[key] = (hash(frozenset(seen)), upstreams, allowed)
+        return known
+
+
+def _seen(endpoint: Endpoint, allowed: Allowed, kind: str) -> Iterator[tuple[str, str, str]]:
+    for rows in _rows(endpoint, kind):
+        for exposed, row in rows.items():
+            upstream = endpoint.upstreams.get(row.upstream)
+            if upstream is not None and upstream.enabled and _permits(allowed, row):
+                yield exposed, row.definition_hash, row.upstream
+
+
+def _rows(endpoint: Endpoint, kind: str) -> tuple[_Rows, ...]:
+    if kind == "tools":
+        return (endpoint.tools,)
+    return (endpoint.prompts,) if kind == "prompts" else (endpoint.resources, endpoint.templates)
+
+
+def _permits(allowed: Allowed, row: ToolRow | PromptRow | ResourceRow | TemplateRow) -> bool:
+    if isinstance(row, ToolRow):
+        return allowed.permits(row.server, row.name)
+    if isinstance(row, PromptRow):
+        return allowed.permits_prompt(row.server, row.name)
+    return allowed.permits_resource(row.server, row.uri if isinstance(row, ResourceRow) else row.template)

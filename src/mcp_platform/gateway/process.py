@@ -1,12 +1,12 @@
 """One gateway worker: from what it inherited to the last answer it gives. No SQL, no code of control."""
 
 import asyncio
-import gc
 import signal
 
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from mcp_platform.base import collector
 from mcp_platform.base.clock import monotonic
 from mcp_platform.base.config import Settings
 from mcp_platform.base.config.addresses import base_url, scheme
@@ -41,11 +41,6 @@ _FIRST_SNAPSHOT_S = 2.0
 """Seconds that new connections wait in the queue for the first snapshot."""
 _TICK_S = 1.0
 """Seconds between two looks at which calls need a sign of life, or have outlived their credential."""
-
-
-_YOUNG_OBJECTS = 20_000
-"""Objects that may be made more than freed before the collector looks for cycles among them. Requests leave next to
-none; the usual 700 makes it look at every few of them, which took 8 % of a worker's time. 20,000 are about 2 MiB."""
 
 
 def run(inherited: Inherited, slot: int) -> None:
@@ -86,7 +81,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tick(world))]
     hops = await world.owners.serve(inherited.owners[slot], lambda exchange: pipeline.serve(world, exchange))
     await _first_snapshot(world, stop)
-    _spare_collector()
+    collector.spare()
     for sock in inherited.gateway:
         server.listen(sock)
     await stop.wait()
@@ -97,14 +92,6 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     await upward.close()
     await journal.close()
-
-
-def _spare_collector() -> None:
-    """What is here now stays for good: the collector need not look at it again, nor touch pages that are shared with
-    the supervisor's."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
 
 
 async def _first_snapshot(world: World, stop: asyncio.Event) -> None:

@@ -142,7 +142,8 @@ def test_what_retention_removed_goes_from_the_index_and_nothing_else(tmp_path: P
     assert len(search(tmp_path, "kind:retained")) == 1
 
 
-def test_a_segment_may_be_removed_only_once_it_is_in_the_index(tmp_path: Path) -> None:
+def test_a_segment_may_be_removed_only_once_it_is_in_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "MAX_RECORDS", 1000)
     make_journal(tmp_path, 1500)
     ingestion = Ingestion(tmp_path / "journal", tmp_path / "record.db", 2.0)
     assert not ingestion.has("main-worker-0-00000001")

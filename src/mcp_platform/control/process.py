@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import uvloop
 
-from mcp_platform.base import clock
+from mcp_platform.base import clock, collector
 from mcp_platform.base.config.addresses import scheme
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
@@ -91,6 +91,7 @@ async def _serve(inherited: Inherited) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(inherited.lifeline, orphan)
     control = await _start(inherited)
+    collector.spare()
     _log.info("control_ready")
     await stop.wait()
     await _stop(control, 0.0 if orphaned.is_set() else CONSOLE_DRAIN_S)

@@ -1,12 +1,12 @@
 """One gateway worker: from what it inherited to the last answer it gives. No SQL, no code of control."""
 
 import asyncio
-import gc
 import signal
 
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from mcp_platform.base import collector
 from mcp_platform.base.clock import monotonic
 from mcp_platform.base.config import Settings
 from mcp_platform.base.config.addresses import base_url, scheme
@@ -50,11 +50,6 @@ _TICK_S = 1.0
 """Seconds between two looks at which calls need a sign of life, or have outlived their credential."""
 
 
-_YOUNG_OBJECTS = 20_000
-"""Objects that may be made more than freed before the collector looks for cycles among them. Requests leave next to
-none; the usual 700 makes it look at every few of them, which took 8 % of a worker's time. 20,000 are about 2 MiB."""
-
-
 def run(inherited: Inherited, slot: int) -> None:
     """Serve until SIGTERM, or until the supervisor is gone."""
     uvloop.run(_serve(inherited, slot))
@@ -80,7 +75,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
         inherited.owners[slot], lambda exchange: pipeline.serve(world, exchange), world.told
     )
     await _first_snapshot(world, stop)
-    _spare_collector()
+    collector.spare()
     for sock in inherited.gateway:
         server.listen(sock)
     await stop.wait()
@@ -118,14 +113,6 @@ def _server(inherited: Inherited, world: World) -> HttpServer:
         client=proxies.client,
         refused=lambda fault, address: refused_early(world.journal, fault, address),
     )
-
-
-def _spare_collector() -> None:
-    """What is here now stays for good: the collector need not look at it again, nor touch pages that are shared with
-    the supervisor's."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
 
 
 async def _first_snapshot(world: World, stop: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ A length of zero is the end of what has been written: files are filled with zero
 
 import hashlib
 import struct
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mcp_platform.journal.record import FORMAT
@@ -58,10 +59,17 @@ def frame_at(data: bytes | memoryview, at: int) -> Frame | None:
     return Frame(bytes(data[at + LENGTH.size : body_end]), bytes(data[body_end:end]), end)
 
 
-def frame_after(previous: bytes, data: bytes, at: int) -> Frame | None:
-    """The frame that begins at `at`; None where no whole one stands there that follows one whose hash is `previous`."""
-    found = frame_at(data, at)
-    if found is None:
-        return None
-    digest = _blake2b(DOMAIN + previous + data[at : found.end - HASH_BYTES], digest_size=HASH_BYTES).digest()
-    return found if digest == found.hash else None
+def follow(previous: bytes, data: bytes, at: int) -> Iterator[Frame]:
+    """The frames from `at` on that are whole and follow each other, the first of them one whose hash is `previous`."""
+    last = len(data) - OVERHEAD_BYTES
+    while at <= last:
+        (length,) = LENGTH.unpack_from(data, at)
+        body_end = at + LENGTH.size + length
+        end = body_end + HASH_BYTES
+        if not 0 < length <= MAX_BODY_BYTES or end > len(data):
+            return
+        digest = _blake2b(DOMAIN + previous + data[at:body_end], digest_size=HASH_BYTES).digest()
+        if digest != data[body_end:end]:
+            return
+        yield Frame(data[at + LENGTH.size : body_end], digest, end)
+        at, previous = end, digest

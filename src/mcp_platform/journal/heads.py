@@ -30,10 +30,7 @@ class _Follower:
 
     def advance(self) -> bool:
         """Read on; True where there was more."""
-        before = self.reader.cursor.index
-        while self.reader.read():
-            pass
-        return self.reader.cursor.index > before
+        return self.reader.pass_over()
 
     def head(self) -> Head | None:
         cursor = self.reader.cursor

@@ -23,7 +23,7 @@ from mcp_platform.journal.chain import (
     MAX_BODY_BYTES,
     OVERHEAD_BYTES,
     Frame,
-    frame_after,
+    follow,
 )
 from mcp_platform.journal.place import SegmentFile
 from mcp_platform.journal.record import AnyRecord, Recovered, Sealed, Segment, Unknown, decode
@@ -87,14 +87,43 @@ class SegmentReader:
     def read(self, max_records: int = 1000) -> list[Entry]:
         """The next records; empty where none is whole yet, or none will ever be."""
         found: list[Entry] = []
-        if self._index == 0 and not self._magic():
-            return found
-        while len(found) < max_records and not self.closed:
-            entry = self._next()
-            if entry is None:
+        for frame in self._frames():
+            size = OVERHEAD_BYTES + len(frame.body)
+            found.append(Entry(self._index - 1, frame.body, frame.hash, self._offset - size))
+            if len(found) == max_records:
                 break
-            found.append(entry)
         return found
+
+    def pass_over(self) -> bool:
+        """Check all that is there, and stand after it; True where there was something."""
+        before = self._index
+        for _ in self._frames():
+            pass
+        return self._index > before
+
+    def _frames(self) -> Iterator[Frame]:
+        """What is whole and follows, up to the record that closes the segment. The reader stands after each."""
+        if self._index == 0 and not self._magic():
+            return
+        filled = False
+        while not self.closed:
+            for frame in follow(self._hash, self._buffer, self._at):
+                filled = False
+                if self._index == 0:
+                    self._segment = _segment_id(frame.body)
+                self._offset += frame.end - self._at
+                self._at, self._hash = frame.end, frame.hash
+                self._index += 1
+                self.closed = frame.body[1:2] in _CLOSING_KINDS and is_closing(frame.body)
+                yield frame
+                if self.closed:
+                    return
+            if filled:
+                self._buffer, self._at = b"", 0
+                return
+            # What was read before may have been half written then.
+            self._fill()
+            filled = True
 
     def _magic(self) -> bool:
         return self._bytes_at(0, len(MAGIC)) == MAGIC
@@ -106,29 +135,6 @@ class SegmentReader:
             return self._file.read(size)
         except (gzip.BadGzipFile, EOFError, zlib.error):
             return b""
-
-    def _next(self) -> Entry | None:
-        frame = self._frame() or self._frame_anew()
-        if frame is None:
-            self._buffer, self._at = b"", 0
-            return None
-        entry = Entry(self._index, frame.body, frame.hash, self._offset)
-        if self._index == 0:
-            self._segment = _segment_id(frame.body)
-        self._offset += frame.end - self._at
-        self._at = frame.end
-        self._index += 1
-        self._hash = frame.hash
-        self.closed = frame.body[1:2] in _CLOSING_KINDS and is_closing(frame.body)
-        return entry
-
-    def _frame(self) -> Frame | None:
-        return frame_after(self._hash, self._buffer, self._at)
-
-    def _frame_anew(self) -> Frame | None:
-        """What was read before may have been half written then."""
-        self._fill()
-        return self._frame()
 
     def _fill(self) -> None:
         self._buffer, self._at = self._bytes_at(self._offset, CHUNK_BYTES), 0

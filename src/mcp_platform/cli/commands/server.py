@@ -105,8 +105,6 @@ def add(
         return
     if command is not None:
         _say_how_it_runs(session, command, answer)
-    for text in answer.get("warnings", []):
-        session.out.warning(str(text))
     shown = _tools(answer)
     session.out.line(f"Added server {name} ({answer['era']}): {_count(answer['tool_count'], 'tool')} for agents.")
     _print_tools(session, shown, _skipped(answer))

@@ -26,6 +26,8 @@ class NewRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     rules: tuple[str, ...]
     """`server/tool` patterns."""
+    strict: bool = False
+    """True refuses what names a server or tool that is not known, instead of warning of it."""
 
 
 class RoleNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,7 +137,8 @@ ACTIONS = (
         params=NewRole,
         run=create_role,
         summary="Makes a role from rules of the form `server/tool`.",
-        records=("name", "rules"),
+        records=("name", "rules", "strict"),
+        names=lambda params: params.rules,
     ),
     Action(
         name="role.delete",

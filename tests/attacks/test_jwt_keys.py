@@ -137,6 +137,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(platform: Platform, tm
             for options in ((), ("--authority", str(tmp_path / "ours.pem"))):
                 error = refused_from(platform, provider.url, *options)
                 assert (error["code"], error["data"]["stage"]) == ("issuer_keys_unreachable", "tls")
+                assert error["data"]["reason"] in ("unknown_authority", "wrong_host")
+                assert error["data"]["address"] in error["text"]
                 assert provider.hits == 0
 
 

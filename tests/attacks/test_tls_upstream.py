@@ -60,7 +60,8 @@ async def test_a_bad_certificate_is_refused_with_its_reason_before_a_byte_is_sen
         with pytest.raises(Fault) as caught:
             await post(client, server, Trust(authority=made.authority))
         assert caught.value.kind is UPSTREAM_DOWN
-        assert caught.value.data == {"stage": "tls", "reason": reason}
+        address = f"127.0.0.1:{server.port}"
+        assert caught.value.data == {"stage": "tls", "reason": reason, "address": address}
         assert server.requests == []
 
 
@@ -90,7 +91,8 @@ async def test_a_pinned_key_is_needed_beside_a_good_certificate() -> None:
         assert await post(client, server, good) == b'{"ok":true}'
         with pytest.raises(Fault) as caught:
             await post(client, server, Trust(authority=authority.pem, pins=(pin_of(other.certificate),)))
-        assert caught.value.data == {"stage": "tls", "reason": "wrong_key"}
+        address = f"127.0.0.1:{server.port}"
+        assert caught.value.data == {"stage": "tls", "reason": "wrong_key", "address": address}
         assert len(server.requests) == 1
 
 

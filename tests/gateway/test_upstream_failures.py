@@ -69,7 +69,10 @@ def test_a_server_that_hangs_is_given_up_in_time_and_told(tmp_path_factory: pyte
 
 def test_a_server_that_cannot_be_reached_is_named_when_it_is_added(platform: Platform) -> None:
     """Nothing half done: the server is not there afterwards."""
-    refused = platform.run("server", "add", "nowhere", "http://127.0.0.1:1/mcp", "--json")
-    assert refused.returncode == 1
-    assert '"stage"' in refused.stdout
+    refused = platform.cli("server", "add", "nowhere", "http://127.0.0.1:1/mcp", status=1)["error"]
+    assert refused["code"] == "upstream_down"
+    assert refused["data"] == {"stage": "connect", "reason": "ECONNREFUSED", "address": "127.0.0.1:1"}
+    unknown = platform.cli("server", "add", "nowhere", "http://no-such-host.invalid/mcp", status=1)["error"]
+    assert unknown["data"] == {"stage": "resolve", "reason": unknown["data"]["reason"], "host": "no-such-host.invalid"}
+    assert unknown["data"]["reason"].startswith("EAI_")
     assert "nowhere" not in [server["name"] for server in platform.cli("server", "list")["servers"]]

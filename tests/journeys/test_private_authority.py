@@ -69,12 +69,21 @@ def test_a_server_of_a_private_authority_is_added_with_it_and_called(platform: P
     with private(authority) as url:
         for arguments in ((), ("--ca-file", str(tmp_path / "other.pem"))):
             refused = platform.cli("server", "add", "private", url, *arguments, status=1)
-            assert refused["error"]["data"] == {"stage": "tls", "reason": "unknown_authority"}
+            address = url.split("/")[2]
+            assert refused["error"]["data"] == {"stage": "tls", "reason": "unknown_authority", "address": address}
         added = platform.cli("server", "add", "private", url, "--ca-file", str(tmp_path / "ca.pem"))
         assert added["tool_count"] == 1
         assert platform.call("greet").json()["result"]["content"][0]["text"] == "hello"
         report = platform.cli("doctor")
         assert [f["level"] for f in report["findings"] if f["check"] == "upstream.private"] == ["ok"]
+    told = platform.call("greet").json()["error"]
+    assert told["data"] == {"error": "upstream_down", "whose": "upstream"}, "where a server is, is no agent's business"
+    assert address not in told["message"]
+    tested = platform.cli("server", "test", "private", status=1)["error"]
+    assert tested["data"] == {"stage": "connect", "reason": "ECONNREFUSED", "address": address}
+    assert tested["text"] == f"Nothing answers at {address}: Connection refused."
+    logged = f'"upstream_unreachable", "stage": "connect", "reason": "ECONNREFUSED", "address": "{address}"'
+    platform.wait_for(lambda: logged in platform.log(), "a line for the operator")
 
 
 def test_certificates_for_what_is_no_https_are_refused(platform: Platform, tmp_path: Path) -> None:

@@ -261,14 +261,18 @@ async def test_nobody_listening_is_down_at_once() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         async with client() as http:
-            fault = await fails(UPSTREAM_DOWN, http, Upstream(taken.getsockname()[1]))
-    assert fault.data["stage"] == "connect"
+            port = taken.getsockname()[1]
+            fault = await fails(UPSTREAM_DOWN, http, Upstream(port))
+    assert fault.data == {"stage": "connect", "reason": "ECONNREFUSED", "address": f"127.0.0.1:{port}"}
+    assert fault.text == f"Nothing answers at 127.0.0.1:{port}: Connection refused."
 
 
 async def test_a_name_that_does_not_resolve_is_down() -> None:
     async with client() as http:
         fault = await fails(UPSTREAM_DOWN, http, Upstream(80, "no-such-host.invalid"))
     assert fault.data["stage"] == "resolve"
+    assert str(fault.data["reason"]).startswith("EAI_")
+    assert "no-such-host.invalid" in fault.text
 
 
 async def test_ipv6_is_reached() -> None:
@@ -305,7 +309,9 @@ async def test_https_with_a_certificate_for_the_host() -> None:
 async def test_https_for_another_name_is_refused() -> None:
     server_side, client_side = tls("other.example")
     async with upstream(always(OK), tls=server_side) as server, client(tls=client_side) as http:
-        assert (await fails(UPSTREAM_DOWN, http, server)).data["stage"] == "tls"
+        fault = await fails(UPSTREAM_DOWN, http, server)
+    assert fault.data == {"stage": "tls", "reason": "wrong_host", "address": f"127.0.0.1:{server.port}"}
+    assert fault.text == f"The certificate of 127.0.0.1:{server.port} is for another address."
 
 
 async def test_https_of_an_unknown_issuer_is_refused() -> None:

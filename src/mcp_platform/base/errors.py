@@ -51,7 +51,8 @@ class Fault(Exception):
     detail: str | None = None
     """A safe sentence that replaces the kind's own; built from names we know, never from what somebody sent."""
     data: dict[str, object] = field(default_factory=dict)
-    """Safe fields for programs (setting names, limits, JSON pointers)."""
+    """Safe fields for programs (setting names, limits, JSON pointers). With `stage`, they and `detail` tell an operator
+    how far a connection to a server behind us came; agents are not told those."""
     retry_after_s: float | None = None
     """When trying again makes sense, in seconds; None where it does not or is not known."""
 

@@ -23,7 +23,8 @@ def report_fault(fault: Fault, *, as_json: bool) -> int:
         data["retry_after_s"] = fault.retry_after_s
     text = fault.text
     if not as_json and "stage" in data:
-        text = f"{text} (It got as far as: {data['stage']}.)"
+        reason = f", {data['reason']}" if "reason" in data else ""
+        text = f"{text} (It got as far as: {data['stage']}{reason}.)"
     _say(fault.kind.code, text, data, code, as_json=as_json)
     return code
 

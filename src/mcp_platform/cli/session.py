@@ -27,10 +27,13 @@ class Session:
     out: Output
 
     def ask(self, action: str, *, silence_s: float = door.SILENCE_S, **params: object) -> dict[str, Any]:
-        """The result of control's `action`; parameters that are None are not sent. Raises Fault."""
+        """The result of control's `action`; parameters that are None are not sent. What it warns of is said at once.
+        Raises Fault."""
         given = {name: value for name, value in params.items() if value is not None}
         said = door.ask(self.data, action, given, self.out.progress, silence_s=silence_s)
         answer: dict[str, Any] = readable_times(said)
+        for warning in answer.get("warnings", ()):
+            self.out.warning(str(warning))
         return answer
 
 

@@ -23,3 +23,10 @@ REQUEST_MALFORMED = define(
     text='The request is not one line of JSON, at most 1 MiB, of the form {"action": "…", "params": {…}}.',
     whose="caller",
 )
+NAMES_UNKNOWN = define(
+    "names_unknown",
+    http=422,
+    jsonrpc=-31464,
+    text="A pattern names a server or tool that is not there, and `strict` was asked for.",
+    whose="caller",
+)

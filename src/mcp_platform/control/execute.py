@@ -4,7 +4,7 @@ What cannot be audited or published does not happen. Refusals are audited too, i
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
@@ -17,6 +17,7 @@ from mcp_platform.base.errors import INTERNAL, INVALID, Fault
 from mcp_platform.base.log import Log
 from mcp_platform.control.entry import SYSTEM
 from mcp_platform.control.errors import ACTION_UNKNOWN
+from mcp_platform.control.misnamed import misnamed
 from mcp_platform.features.audit.actions import Event, append, recordable
 from mcp_platform.features.rbac.errors import FORBIDDEN
 from mcp_platform.features.upstreams.check import Reach
@@ -226,11 +227,12 @@ class Executor:
             if asked.guard is not None:
                 asked.guard(unit, context)
             change = action.run(unit, asked.params, context)
+            warned = {} if action.names is None else {"warnings": _warnings(unit, action.names, asked.params)}
             number = revision.lock(unit) if action.reads else revision.bump(unit)
             done = _event(asked.actor, action.audit, "ok", target=change.target, params=asked.recorded)
             append(unit, done)
             draft = None if action.reads else self._publisher.build(unit, change.touched, number)
-        return _Done({**change.result, **change.secret}, draft, done, number, change)
+        return _Done({**change.result, **warned, **change.secret}, draft, done, number, change)
 
     async def _said(self, asked: _Asked, done: _Done) -> None:
         """The change is committed, and its beginning is recorded: a disk that refuses now cannot take it back."""
@@ -277,6 +279,10 @@ class Executor:
         while self._under_way:
             await asyncio.wait(set(self._under_way))
         self._thread.shutdown(wait=True)
+
+
+def _warnings(unit: Unit, names: Callable[[Any], Iterable[str]], params: Any) -> list[str]:  # noqa: ANN401  # its own
+    return misnamed(unit, names(params), strict=params.strict)
 
 
 def decode(action: Action, params: object) -> msgspec.Struct:

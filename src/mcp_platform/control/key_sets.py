@@ -10,9 +10,11 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.features.jwt.errors import ISSUER_KEYS_INVALID, ISSUER_KEYS_UNREACHABLE
 from mcp_platform.features.jwt.keys import MAX_DOCUMENT_BYTES
 from mcp_platform.features.jwt.policy import require_safe
+from mcp_platform.net import tls
 from mcp_platform.net.client import HttpClient
 from mcp_platform.net.client_address import IpAddress, operator_added, parse_url
 from mcp_platform.net.client_head import head
+from mcp_platform.net.upstream_errors import UPSTREAM_DOWN
 
 FETCH_S = 10.0
 """Seconds for the whole of it. A key set is a small static document."""
@@ -25,7 +27,7 @@ async def fetch(url: str, authority: str | None, connect_timeout_s: float) -> by
         max_connections=1,
         connect_timeout_s=connect_timeout_s,
         allowed=operator_added if url.startswith("https:") else _is_this_machine,
-        tls=None if authority is None else _trusting(authority),
+        tls=None if authority is None else _context(authority),
     )
     try:
         async with asyncio.timeout(FETCH_S):
@@ -35,7 +37,8 @@ async def fetch(url: str, authority: str | None, connect_timeout_s: float) -> by
     except Fault as fault:
         if fault.kind in (ISSUER_KEYS_UNREACHABLE, ISSUER_KEYS_INVALID):
             raise
-        raise Fault(ISSUER_KEYS_UNREACHABLE, data={"stage": fault.data.get("stage", "http")}) from fault
+        text = f"The issuer's key set could not be fetched. {fault.text}" if fault.kind is UPSTREAM_DOWN else None
+        raise Fault(ISSUER_KEYS_UNREACHABLE, text, {"stage": "http", **fault.data}) from fault
     finally:
         await client.close()
 
@@ -57,12 +60,8 @@ def _is_this_machine(address: IpAddress) -> bool:
     return address.is_loopback
 
 
-def _trusting(authority: str) -> ssl.SSLContext:
-    """Certificates must lead to `authority` and to nobody else."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+def _context(authority: str) -> ssl.SSLContext:
     try:
-        context.load_verify_locations(cadata=authority)
+        return tls.for_upstream(authority)
     except (ssl.SSLError, ValueError) as error:
         raise Fault(ISSUER_KEYS_INVALID, "The authority is not a file of PEM certificates.") from error
-    return context

@@ -35,13 +35,16 @@ _STATUS = {-32700: 400, -32600: 400, -32602: 400, -32601: 404, -32020: 400, -320
 
 
 def fault_body(fault: Fault, identity: jsonrpc.Id | None, error_id: str | None = None) -> bytes:
-    """The JSON-RPC error of a refusal."""
-    data: dict[str, object] = {"error": fault.kind.code, "whose": fault.kind.whose, **fault.data}
+    """The JSON-RPC error of a refusal. Of a server behind us an agent learns what kind of trouble it is; where it
+    stands, and what the system or its certificate said, is for the operator."""
+    behind_us = fault.kind.whose == "upstream" or "stage" in fault.data
+    data: dict[str, object] = {"error": fault.kind.code, "whose": fault.kind.whose, **({} if behind_us else fault.data)}
     if fault.retry_after_s is not None:
         data["retryAfterMs"] = math.ceil(fault.retry_after_s * 1000)
     if error_id is not None:
         data["errorId"] = error_id
-    return jsonrpc.error(identity, jsonrpc.error_object(fault.kind.jsonrpc, fault.text, data))
+    text = fault.kind.text if behind_us else fault.text
+    return jsonrpc.error(identity, jsonrpc.error_object(fault.kind.jsonrpc, text, data))
 
 
 def fault_headers(fault: Fault) -> bytes:

@@ -9,18 +9,22 @@ import ssl
 from collections import deque
 
 from mcp_platform.base import clock
+from mcp_platform.base.config.addresses import authority
 from mcp_platform.base.errors import Fault
 from mcp_platform.net import tls as contexts
 from mcp_platform.net.client_address import Destination, Origin, Predicate, operator_added, resolve
 from mcp_platform.net.client_connection import Connection, ResponseCeilings
 from mcp_platform.net.client_exchange import Exchange
 from mcp_platform.net.client_trust import Trust, check_pins, context_of, tls_fault
-from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_DOWN
+from mcp_platform.net.client_unreached import tell, unreached, unresolved
+from mcp_platform.net.upstream_errors import UPSTREAM_BUSY
 
 IDLE_S = 4.0
 """Seconds an unused connection is kept. Servers commonly close at 5 s; whoever closes first cannot lose a request."""
 MAX_CONTEXTS = 256
 """Upstreams with a trust of their own whose context is kept: each has some 100 KiB of certificates in it."""
+TELL_EVERY_S = 10.0
+"""Seconds between two lines in the log about one origin that cannot be reached."""
 _WAITERS_PER_CONNECTION = 4
 """Calls that may wait for each connection of a full pool."""
 
@@ -76,19 +80,21 @@ class HttpClient:
         await asyncio.sleep(0)
 
     async def connect(self, origin: Origin, pool: "_Pool") -> Connection:
-        """Resolve, check, connect, finish TLS, all within the time-out."""
-        stage = "resolve"
+        """Resolve, check, connect, finish TLS, all within the time-out. Raises Fault(upstream_down,
+        upstream_address_refused) that says to the operator what it came to."""
+        addresses: list[str] = []
         try:
             async with asyncio.timeout(self.timeout_s):
                 addresses = await resolve(origin, self._allowed)
-                stage = "connect"
                 return await self._first_that_connects(origin, addresses, pool)
-        except TimeoutError:
-            raise Fault(UPSTREAM_DOWN, data={"stage": stage}) from None
+        except TimeoutError as error:
+            if not addresses:
+                raise unresolved(origin.host, error) from None
+            raise unreached(authority(addresses[-1], origin.port), error, tls=False) from None
 
     async def _first_that_connects(self, origin: Origin, addresses: list[str], pool: "_Pool") -> Connection:
         loop = asyncio.get_running_loop()
-        failure: Exception | None = None
+        failure: OSError | None = None
         share_s = self.timeout_s / len(addresses)
         for address in addresses:
             try:
@@ -102,16 +108,14 @@ class HttpClient:
                         ssl_handshake_timeout=share_s * 0.9 if origin.scheme == "https" else None,
                     )
             except ssl.SSLError as error:
-                raise tls_fault(error) from error
+                raise tls_fault(error, authority(address, origin.port)) from error
             except (OSError, TimeoutError) as error:
                 failure = error
             else:
-                _require_pinned(origin, transport, connection)
+                _require_pinned(origin, address, transport, connection)
                 return connection
-        # A handshake that takes too long, or that the other side gives up, ends so; a closed port refuses.
-        in_handshake = isinstance(failure, ConnectionAbortedError | ConnectionResetError) and origin.scheme == "https"
-        stage = "tls" if in_handshake else "connect"
-        raise Fault(UPSTREAM_DOWN, data={"stage": stage}) from failure
+        assert failure is not None, "a name has an address, or is refused"
+        raise unreached(authority(addresses[-1], origin.port), failure, tls=origin.scheme == "https") from failure
 
     def _context(self, trust: Trust | None) -> ssl.SSLContext:
         if trust is None:
@@ -142,12 +146,13 @@ class HttpClient:
             self.idle_began()
 
 
-def _require_pinned(origin: Origin, transport: asyncio.BaseTransport, connection: Connection) -> None:
+def _require_pinned(origin: Origin, address: str, transport: asyncio.BaseTransport, connection: Connection) -> None:
     """Before a byte is sent: whoever has another key gets no credentials."""
     if origin.scheme != "https" or origin.trust is None:
         return
     try:
-        check_pins(origin.trust, transport.get_extra_info("ssl_object").getpeercert(binary_form=True))
+        shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        check_pins(origin.trust, shown, authority(address, origin.port))
     except Fault:
         connection.shut()
         raise
@@ -163,6 +168,7 @@ class _Pool:
         self._idle: deque[Connection] = deque()
         self._all: set[Connection] = set()
         self._opening = 0
+        self._tell_at = 0.0
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
 
     @property
@@ -216,13 +222,22 @@ class _Pool:
         self._opening += 1
         try:
             connection = await self._client.connect(self._origin, self)
-        except BaseException:
+        except BaseException as error:
             self._opening -= 1
             self._hand_over(None)
+            if isinstance(error, Fault):
+                self._tell(error)
             raise
         self._opening -= 1
         self._all.add(connection)
         return connection
+
+    def _tell(self, fault: Fault) -> None:
+        """Who asked may be an agent, which is not told where the trouble is: the log is."""
+        now = clock.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + TELL_EVERY_S
+            tell(fault, self._origin.authority)
 
     def freed(self, connection: Connection) -> None:
         if not self._hand_over(connection):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from mcp_platform.base.errors import Fault, define
 from mcp_platform.net.client_trust import Trust
-from mcp_platform.net.upstream_errors import UPSTREAM_DOWN
+from mcp_platform.net.client_unreached import unresolved
 
 ADDRESS_REFUSED = define(
     "upstream_address_refused",
@@ -149,7 +149,6 @@ async def _look_up(origin: Origin) -> list[IpAddress]:
     try:
         rows = await asyncio.get_running_loop().getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        text = "The name of the MCP server behind this tool cannot be resolved; check its URL and the DNS."
-        raise Fault(UPSTREAM_DOWN, text, {"stage": "resolve"}) from error
+        raise unresolved(origin.host, error) from error
     texts = dict.fromkeys(str(row[4][0]).partition("%")[0] for row in rows)
     return [ipaddress.ip_address(text) for text in texts]

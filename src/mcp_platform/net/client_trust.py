@@ -30,14 +30,15 @@ MAX_PINS = 8
 """The key in use, the next one, and those of some replicas."""
 
 _PIN = re.compile(r"sha256//([A-Za-z0-9+/]{43}=)")
+_NAME_IT = " (--ca-file; for an issuer --authority)"
 _REASONS = {
     2: ("unknown_authority", "comes from an authority that is not trusted"),
     7: ("bad_signature", "is not signed by the authority that it names"),
     9: ("not_yet_valid", "is not valid yet; look at both clocks"),
     10: ("expired", "has expired"),
-    18: ("self_signed", "is signed by itself alone; name it with --ca-file where that is meant"),
-    19: ("self_signed", "leads to an authority that is not trusted; name it with --ca-file where that is meant"),
-    20: ("unknown_authority", "comes from an authority that is not trusted; name it with --ca-file where it is yours"),
+    18: ("self_signed", f"is signed by itself alone; where that is meant, name it{_NAME_IT}"),
+    19: ("self_signed", f"leads to an authority that is not trusted; where that is meant, name it{_NAME_IT}"),
+    20: ("unknown_authority", f"comes from an authority that is not trusted; where it is yours, name it{_NAME_IT}"),
     21: ("unknown_authority", "comes without the certificates that lead to an authority"),
     24: ("bad_authority", "comes from a certificate that may not issue others"),
     26: ("wrong_purpose", "is not one for a server"),
@@ -92,8 +93,8 @@ def context_of(trust: Trust) -> ssl.SSLContext:
     return context
 
 
-def check_pins(trust: Trust, certificate: bytes | None) -> None:
-    """`certificate`: what the upstream has shown, DER. Raises Fault(upstream_down)."""
+def check_pins(trust: Trust, certificate: bytes | None, address: str) -> None:
+    """`certificate`: what the upstream at `address` has shown, DER. Raises Fault(upstream_down)."""
     if not trust.pins:
         return
     shown = b""
@@ -102,21 +103,21 @@ def check_pins(trust: Trust, certificate: bytes | None) -> None:
         info = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         shown = hashlib.sha256(info).digest()
     if not any(_digest(pin) == shown for pin in trust.pins):
-        raise _refused("wrong_key", "has a key that is none of those pinned for it")
+        raise _refused(address, "wrong_key", "has a key that is none of those pinned for it")
 
 
-def tls_fault(error: ssl.SSLError) -> Fault:
-    """What a failed handshake says to the operator; `reason` in its data is for programs."""
+def tls_fault(error: ssl.SSLError, address: str) -> Fault:
+    """What a failed handshake with `address` says to the operator; `reason` in its data is for programs."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _refused(*_REASONS.get(error.verify_code, ("refused", "cannot be verified")))
+        return _refused(address, *_REASONS.get(error.verify_code, ("refused", "cannot be verified")))
     name = re.sub(r"[^a-z0-9_]", "", str(error.reason or "failed").lower())[:64]
-    text = "No TLS connection came about with the MCP server behind this tool: it speaks none, or none of version 1.2."
-    return Fault(UPSTREAM_DOWN, text, {"stage": "tls", "reason": name})
+    text = f"No TLS connection came about with {address}: it speaks none, or none of version 1.2."
+    return Fault(UPSTREAM_DOWN, text, {"stage": "tls", "reason": name, "address": address})
 
 
-def _refused(reason: str, says: str) -> Fault:
-    text = f"The certificate of the MCP server behind this tool {says}."
-    return Fault(UPSTREAM_DOWN, text, {"stage": "tls", "reason": reason})
+def _refused(address: str, reason: str, says: str) -> Fault:
+    text = f"The certificate of {address} {says}."
+    return Fault(UPSTREAM_DOWN, text, {"stage": "tls", "reason": reason, "address": address})
 
 
 def _digest(pin: str) -> bytes:

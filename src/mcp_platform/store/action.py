@@ -3,7 +3,7 @@
 Features declare actions; only control/execute.py runs them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,6 +110,9 @@ class Action:
     """Fields of `params` whose values the audit log keeps. An allow-list: nothing else is written."""
     withholds: tuple[str, ...] = ()
     """The other fields: the log says that they were given, and the names of a mapping, but no value."""
+    names: Callable[[Any], Iterable[str]] | None = None
+    """The `server/tool` patterns in `params`. What they name and nobody knows stands in the answer as `warnings`; where
+    `params.strict` is true, it is refused."""
     reads: bool = False
     """True where nothing changes: audited, but no new revision."""
     internal: bool = False

@@ -38,6 +38,13 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     published: Published
 
 
+class Warned(Changed, frozen=True, kw_only=True):
+    """What a change answers that names servers and tools."""
+
+    warnings: list[str]
+    """Which of them are not known. They are accepted all the same: what is named may be added later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """How a list comes out of the action's result, and in what order it is turned."""

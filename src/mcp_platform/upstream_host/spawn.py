@@ -6,6 +6,7 @@ thread. (util-linux's setpriv does the same after an exec of its own, but cannot
 """
 
 import ctypes
+import errno
 import os
 import pwd
 import resource
@@ -91,8 +92,8 @@ def spawn(launch: Launch) -> "subprocess.Popen[bytes]":
             preexec_fn=_bind_to(os.getpid()),  # see the module's docstring
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        reason = (
-            os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "its arguments are not valid"
-        )
-        text = f"The MCP server's command cannot be started: {reason}. Check command and folder."
-        raise Fault(UPSTREAM_DOWN, text, {"stage": "start"}) from error
+        number = (error.errno if isinstance(error, OSError) else None) or errno.EINVAL
+        says = "its arguments are not valid" if number == errno.EINVAL else os.strerror(number)
+        text = f"The MCP server's command cannot be started: {says}. Check command and folder."
+        reason = errno.errorcode.get(number, "EINVAL")
+        raise Fault(UPSTREAM_DOWN, text, {"stage": "start", "reason": reason}) from error

@@ -53,6 +53,9 @@ class Duration(click.ParamType[int]):
     help="Narrow the key to this rule, which has the form of a role's. Repeatable.",
 )
 @click.option("--expires-in", type=Duration(), metavar="TIME", help="For example 90d. Without it the key has no end.")
+@click.option(
+    "--strict", is_flag=True, help="Refuse what names a server or tool that is not there; else it is warned of."
+)
 @with_session
 def create(
     session: Session,
@@ -62,10 +65,12 @@ def create(
     roles: tuple[str, ...],
     scopes: tuple[str, ...],
     expires_in: int | None,
+    strict: bool,
 ) -> None:
     """Make an API key and show it once.
 
-    A key can do what its principal's roles allow, less what its scopes leave out; without --scope it is not narrowed.
+    A key can do what its principal's roles allow, less what its scopes leave out; without --scope it is not narrowed. A
+    scope may name a server or tool that is added later: you are warned of it, in case it was a slip.
     """
     made = session.ask(
         "key.create",
@@ -74,6 +79,7 @@ def create(
         roles=list(roles) or None,
         scopes=list(scopes) or None,
         expires_in_s=expires_in,
+        strict=strict or None,
     )
     session.out.result(made)
     if session.out.as_json:

@@ -66,6 +66,9 @@ def limit() -> None:
     is_flag=True,
     help="Warning: this allows what is above the limit: it is counted and written to the log, never refused.",
 )
+@click.option(
+    "--strict", is_flag=True, help="Refuse what names a server or tool that is not there; else it is warned of."
+)
 @with_session
 def set_limit(
     session: Session,
@@ -78,6 +81,7 @@ def set_limit(
     tool: str | None,
     principal: str | None,
     shadow: bool,
+    strict: bool,
 ) -> None:
     """Make the limit NAME, or change it. Its counters begin anew when its rate or burst changes."""
     count, period_s = _rate(rate)
@@ -92,6 +96,7 @@ def set_limit(
         tool=tool,
         principal=principal,
         shadow=shadow,
+        strict=strict or None,
     )
     session.out.result(answer)
     session.out.line(f"{'Changed' if answer['replaced'] else 'Made'} limit {name}: {_in_words(answer)}.")

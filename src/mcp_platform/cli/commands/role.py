@@ -42,10 +42,13 @@ def role() -> None:
     metavar="RULE",
     help="SERVER/TOOL, prompts:SERVER/NAME or resources:SERVER/URI; `*` stands for any, as a whole side. Repeatable.",
 )
+@click.option(
+    "--strict", is_flag=True, help="Refuse what names a server or tool that is not there; else it is warned of."
+)
 @with_session
-def create(session: Session, *, name: str, rules: tuple[str, ...]) -> None:
-    """Make the role NAME."""
-    answer = session.ask("role.create", name=name, rules=list(rules))
+def create(session: Session, *, name: str, rules: tuple[str, ...], strict: bool) -> None:
+    """Make the role NAME. It may name a server or tool that is added later: you are warned, in case it was a slip."""
+    answer = session.ask("role.create", name=name, rules=list(rules), strict=strict or None)
     session.out.result(answer)
     session.out.line(f"Made role {name}: {', '.join(rules)}")
     session.out.advice(f"Next: mcp-platform role grant {name} PRINCIPAL")

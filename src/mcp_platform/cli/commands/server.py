@@ -117,8 +117,6 @@ def add(
         return
     if command is not None:
         _say_how_it_runs(session, command, answer)
-    for text in answer.get("warnings", []):
-        session.out.warning(str(text))
     shown = shown_tools(answer)
     offers = [count(answer[f"{kind}_count"], kind) for kind in ("tool", "prompt", "resource", "template")]
     session.out.line(f"Added server {name} ({answer['era']}): {', '.join(offers)} for agents.")

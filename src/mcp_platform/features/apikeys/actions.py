@@ -40,6 +40,8 @@ class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rules, formed as a role's, that narrow what the principal's roles allow."""
     expires_in_s: float | None = None
     """Seconds; None means no expiry."""
+    strict: bool = False
+    """True refuses what names a server or tool that is not known, instead of warning of it."""
 
 
 class WhichKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -193,7 +195,8 @@ ACTIONS = (
         params=NewKey,
         run=create_key,
         summary="Makes an API key for a principal and shows it once.",
-        records=("principal", "agent", "roles", "scopes", "expires_in_s"),
+        records=("principal", "agent", "roles", "scopes", "expires_in_s", "strict"),
+        names=lambda params: params.scopes or (),
     ),
     Action(
         name="key.list",

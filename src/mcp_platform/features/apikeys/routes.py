@@ -9,7 +9,7 @@ from mcp_platform.features.apikeys.actions import ACTIONS, MAX_LIFE_S, MAX_SCOPE
 from mcp_platform.features.identity.routes import AgentName, PrincipalName
 from mcp_platform.features.rbac.errors import FORBIDDEN
 from mcp_platform.features.rbac.routes import RoleName, Rule
-from mcp_platform.store.route import Changed, Listing, Moment, Route, by_name
+from mcp_platform.store.route import Changed, Listing, Moment, Route, Warned, by_name
 
 _OF = by_name(ACTIONS)
 
@@ -40,9 +40,11 @@ class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Roles to grant to the principal besides; needs the permission to grant as well."""
     scopes: Annotated[tuple[Rule, ...], msgspec.Meta(max_length=MAX_SCOPES)] | None = None
     expires_in_s: Annotated[float, msgspec.Meta(gt=0, le=MAX_LIFE_S)] | None = None
+    strict: bool = False
+    """True refuses what names a server or tool that is not known; false warns of it."""
 
 
-class KeyMade(Changed, frozen=True, kw_only=True):
+class KeyMade(Warned, frozen=True, kw_only=True):
     """The key that was made. It is not shown again."""
 
     id: str

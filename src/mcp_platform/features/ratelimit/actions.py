@@ -47,6 +47,8 @@ class NewLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Name or id of the one principal that it is for."""
     shadow: bool = False
     """Warning: this allows what is above the limit: it is only reported."""
+    strict: bool = False
+    """True refuses what names a server or tool that is not known, instead of warning of it."""
 
 
 class LimitNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,6 +186,7 @@ ACTIONS = (
         params=NewLimit,
         run=set_limit,
         summary="Makes a limit, or replaces the one of that name; its counters begin anew when its rate changes.",
-        records=("name", "count", "period_s", "by", "burst", "endpoint", "tool", "principal", "shadow"),
+        records=("name", "count", "period_s", "by", "burst", "endpoint", "tool", "principal", "shadow", "strict"),
+        names=lambda params: () if params.tool is None else (params.tool,),
     ),
 )

@@ -10,7 +10,7 @@ from mcp_platform.features.identity.routes import PrincipalName
 from mcp_platform.features.ratelimit.actions import ACTIONS
 from mcp_platform.features.ratelimit.check import ENDPOINTS, MAX_COUNT, MAX_PERIOD_S
 from mcp_platform.features.rbac.routes import ToolRule
-from mcp_platform.store.route import Changed, Listing, Route, by_name
+from mcp_platform.store.route import Changed, Listing, Route, Warned, by_name
 
 _OF = by_name(ACTIONS)
 _Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_COUNT)]
@@ -46,9 +46,11 @@ class LimitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     principal: PrincipalName | None = None
     shadow: bool = False
     """Warning: this allows what is above the limit: it is only reported."""
+    strict: bool = False
+    """True refuses what names a server or tool that is not known; false warns of it."""
 
 
-class LimitSet(Changed, frozen=True, kw_only=True):
+class LimitSet(Warned, frozen=True, kw_only=True):
     """The limit that holds now, and whether it replaced one."""
 
     name: str

@@ -26,6 +26,8 @@ class NewRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     rules: tuple[str, ...]
     """`server/tool`, `prompts:server/name`, `resources:server/uri`."""
+    strict: bool = False
+    """True refuses what names a server or tool that is not known, instead of warning of it."""
 
 
 class RoleNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,7 +137,8 @@ ACTIONS = (
         params=NewRole,
         run=create_role,
         summary="Makes a role from rules: `server/tool`, `prompts:server/name`, `resources:server/uri`.",
-        records=("name", "rules"),
+        records=("name", "rules", "strict"),
+        names=lambda params: params.rules,
     ),
     Action(
         name="role.delete",

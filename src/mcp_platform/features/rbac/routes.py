@@ -9,7 +9,7 @@ from mcp_platform.features.identity.errors import PRINCIPAL_UNKNOWN
 from mcp_platform.features.rbac.actions import ACTIONS, MAX_RULES
 from mcp_platform.features.rbac.check import MAX_RESOURCE_RULE_CHARACTERS, MAX_RULE_CHARACTERS
 from mcp_platform.features.rbac.errors import ROLE_BUILT_IN, ROLE_IN_USE
-from mcp_platform.store.route import Changed, Listing, Route, by_name
+from mcp_platform.store.route import Changed, Listing, Route, Warned, by_name
 
 _OF = by_name(ACTIONS)
 ROLE_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -36,9 +36,11 @@ class RoleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: RoleName
     rules: Annotated[tuple[Rule, ...], msgspec.Meta(min_length=1, max_length=MAX_RULES)]
+    strict: bool = False
+    """True refuses what names a server or tool that is not known; false warns of it."""
 
 
-class RoleMade(Changed, frozen=True, kw_only=True):
+class RoleMade(Warned, frozen=True, kw_only=True):
     """The role that was made."""
 
     name: str

@@ -16,6 +16,7 @@ from mcp_platform.control.first_run import FirstRun, initialise
 from mcp_platform.control.publish import Draft, Publisher
 from mcp_platform.control.registry import ACTIONS
 from mcp_platform.control.start import publish_at_start
+from mcp_platform.features.audit.content import Examined
 from mcp_platform.features.audit.model import Row
 from mcp_platform.features.upstreams.check import Found, ServerSpec
 from mcp_platform.features.vault.keys import KeyRing
@@ -57,6 +58,10 @@ class MemoryReach:
     async def search(self, *_asked: object) -> list[Row]:
         """Nothing was recorded here."""
         return []
+
+    async def examine(self, *_asked: object) -> Examined:
+        """Nor can anything be looked into."""
+        return Examined()
 
 
 class Watched:

@@ -19,8 +19,10 @@ from mcp_platform.control.publish import Draft, Publisher
 from mcp_platform.control.record import ControlRecord
 from mcp_platform.control.record_search import RecordSearch
 from mcp_platform.control.registry import ACTIONS
+from mcp_platform.features.audit.content import Examined
 from mcp_platform.features.audit.model import Row
 from mcp_platform.features.audit.query import Query
+from mcp_platform.features.audit.reading import Asked
 from mcp_platform.features.audit.search import Span
 from mcp_platform.features.upstreams.check import Found, ServerSpec
 from mcp_platform.features.vault.keys import KeyRing
@@ -58,7 +60,7 @@ async def _run(
     ring = KeyRing.open(data, settings.vault.kek_file)
     store = Store(open_sqlite(data.database))
     host = HostConnection(data.run / "host.sock")
-    index = _CaughtUp(data, settings, progress)
+    index = _CaughtUp(data, settings, ring.worker_secret, progress)
 
     def tell(text: str, _done: int, _total: int) -> None:
         progress(text)
@@ -106,14 +108,20 @@ class _NextStart:
 class _CaughtUp(RecordSearch):
     """The record as it was left: with nobody who ingests, what is not yet in the index is taken in first."""
 
-    def __init__(self, data: DataFolder, settings: Settings, progress: Callable[[str], None]) -> None:
-        super().__init__(data.record_index)
+    def __init__(
+        self, data: DataFolder, settings: Settings, worker_secret: bytes, progress: Callable[[str], None]
+    ) -> None:
+        super().__init__(data, worker_secret)
         self._ingestion = Ingestion(data.journal, data.record_index, settings.journal.max_lag_s)
         self._progress = progress
 
     async def search(self, query: Query, span: Span, limit: int, actors: dict[str, tuple[str, ...]]) -> list[Row]:
         await asyncio.to_thread(self._ingestion.catch_up, self._told)
         return await super().search(query, span, limit, actors)
+
+    async def examine(self, asked: Asked, text: str, limit: int) -> Examined:
+        await asyncio.to_thread(self._ingestion.catch_up, self._told)
+        return await super().examine(asked, text, limit)
 
     def _told(self, records: int) -> None:
         if records % TELL_EVERY < MAX_RECORDS:

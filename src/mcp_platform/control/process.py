@@ -113,7 +113,7 @@ async def _start(inherited: Inherited) -> _Control:
         start_timeout_s=settings.upstreams.start_timeout_s,
     )
     broker = Broker(lambda upstream, version: look_up_access(executor, ring, upstream, version))
-    copies = RecordCopies(data, settings)
+    copies = RecordCopies(data, settings, ring.worker_secret)
     probe = Probe(settings, broker, host, copies.search, copies.anchors)
     executor = Executor(store, ring, settings, publisher, probe, ACTIONS)
     record = await ControlRecord.open(data, settings, ring.platform_id)

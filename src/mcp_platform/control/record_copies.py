@@ -14,8 +14,8 @@ from mcp_platform.control.record_search import RecordSearch
 class RecordCopies:
     """Control's. `start` once control's own journal has begun; `close` after that has ended."""
 
-    def __init__(self, data: DataFolder, settings: Settings) -> None:
-        self.search = RecordSearch(data.record_index)
+    def __init__(self, data: DataFolder, settings: Settings, worker_secret: bytes) -> None:
+        self.search = RecordSearch(data, worker_secret)
         self.anchors = Anchors(settings, data.journal)
         self._ingestion = Ingestion(data.journal, data.record_index, settings.journal.max_lag_s)
         self._ingestion.on_anew = self.search.reopen

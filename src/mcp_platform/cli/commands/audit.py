@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import click
 
 from mcp_platform.base.errors import Fault, define
+from mcp_platform.cli import contents
 from mcp_platform.cli.formulas import csv_line
 from mcp_platform.cli.lazy import Entry, LazyGroup
 from mcp_platform.cli.output import printable
@@ -32,7 +33,7 @@ QUERY_HELP = """
     (actor:-nobody), since: and until: (24h, 7d, 2026-11-22, 2026-11-22T10:00), and words, which are looked for in
     names. All of it must hold. Fields: actor, agent, key, session, address, method, server, tool (also as server/tool),
     decision, rule, outcome, error, trace, kind, tag, target, tenant, definition, arguments, result, revision.
-    Arguments and results themselves are not searchable.
+    Arguments and results themselves are searched by `audit search --content` alone.
 """
 
 
@@ -78,25 +79,47 @@ def _quoted(part: str) -> str:
         "mcp-platform audit search actor:ana since:24h",
         "mcp-platform audit search 'tool:github/*' outcome:refused,error --limit 200",
         "mcp-platform audit search kind:control actor:-system:control --json",
+        "mcp-platform audit search --content 'invoice 4711' actor:ana since:7d",
     ],
 )
 @click.option("--limit", type=click.IntRange(1, 2000), default=50, show_default=True, help="Rows at most.")
 @click.option("--oldest-first", is_flag=True, help="From the beginning, not from the end.")
 @click.option("--cursor", metavar="TEXT", help="Go on where an earlier search ended: its `next`.")
+@click.option("--content", metavar="TEXT", help="Only calls with TEXT in arguments or result, where they can be read.")
+@click.option(
+    "--examine", type=click.IntRange(1), default=20_000, show_default=True, help="Calls that --content looks into."
+)
 @with_query
 @with_session
-def search(session: Session, *, query: tuple[str, ...], limit: int, oldest_first: bool, cursor: str | None) -> None:
-    """Find calls, refusals and changes, newest first. One call is one row, with its outcome."""
-    answer = session.ask(
-        "audit.search", query=query_of(query), limit=limit, oldest_first=oldest_first or None, cursor=cursor
-    )
+def search(
+    session: Session,
+    *,
+    query: tuple[str, ...],
+    limit: int,
+    oldest_first: bool,
+    cursor: str | None,
+    content: str | None,
+    examine: int,
+) -> None:
+    """Find calls, refusals and changes, newest first. One call is one row, with its outcome.
+
+    With --content, calls that QUERY finds are opened one by one, and only those are shown in whose arguments or result
+    the text stands, whatever its case.
+    """
+    asked: dict[str, Any] = {"query": query_of(query), "oldest_first": oldest_first or None}
+    if content is not None:
+        answer = contents.search(session, {**asked, "content": content}, limit, examine, cursor)
+    else:
+        answer = session.ask("audit.search", **asked, limit=limit, cursor=cursor)
     session.out.result(answer)
     if session.out.as_json:
         return
     if answer["rows"]:
-        session.out.line(table(answer["rows"]))
+        session.out.line(table(answer["rows"]) if content is None else contents.table(answer["rows"]))
     else:
         session.out.line("Nothing found.")
+    if content is not None:
+        session.out.line(contents.summary(answer))
     if answer["next"]:
         session.out.advice(f"There is more: add --cursor {answer['next']}")
     if not answer["complete"]:

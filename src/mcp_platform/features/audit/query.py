@@ -159,7 +159,9 @@ def matches(query: Query, row: Row) -> bool:
         return False
     if not all(_holds(term, row) for term in query.terms):
         return False
-    return all(any(word in str(getattr(row, name)).casefold() for name in IN_FULL_TEXT) for word in query.words)
+    return all(
+        any(like(f"*{word}*", str(getattr(row, name)).casefold()) for name in IN_FULL_TEXT) for word in query.words
+    )
 
 
 def _holds(term: Term, row: Row) -> bool:

@@ -52,33 +52,41 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
+    """A search, read."""
+
     query: Query
     span: Span
     limit: int
     actors: dict[str, tuple[str, ...]]
 
 
-def prepare_search(unit: Unit, params: Search, context: Context) -> _Asked:
+def prepare_search(unit: Unit, params: Search, context: Context) -> Asked:
     if not 0 < params.limit <= MAX_ROWS:
         raise Fault(INVALID, f"limit is a number from 1 to {MAX_ROWS}.")
     query = language.parse(params.query, unit.now)
-    return _Asked(query, _span(query, params, unit.now), params.limit, _actors(unit, query))
+    span = span_of(query, params.cursor, unit.now, oldest_first=params.oldest_first)
+    return Asked(query, span, params.limit, actors_of(unit, query))
 
 
-def _span(query: Query, params: Search, now: float) -> Span:
+def span_of(query: Query, cursor: str | None, now: float, *, oldest_first: bool = False) -> Span:
     """The first page fixes where the search ends, so that what is recorded meanwhile does not make it endless."""
     low = query.since if query.since is not None else 0
     high = query.until if query.until is not None else int((now + 1) * language.NS)
-    if params.cursor is not None:
-        at, _, end = params.cursor.partition(".")
-        if not (at.isascii() and at.isdigit() and end.isascii() and end.isdigit() and len(params.cursor) < 50):
+    if cursor is not None:
+        at, _, end = cursor.partition(".")
+        if not (at.isascii() and at.isdigit() and end.isascii() and end.isdigit() and len(cursor) < 50):
             raise Fault(INVALID, "cursor is `next` of the page before.")
-        low, high = (int(at) + 1, int(end)) if params.oldest_first else (int(end), int(at))
-    return Span(max(low, 0), min(high, 1 << 62), params.oldest_first)
+        low, high = (int(at) + 1, int(end)) if oldest_first else (int(end), int(at))
+    return Span(max(low, 0), min(high, 1 << 62), oldest_first)
 
 
-def _actors(unit: Unit, query: Query) -> dict[str, tuple[str, ...]]:
+def cursor_after(row: Row, span: Span) -> str:
+    """The cursor of the page that goes on behind `row`."""
+    return f"{row.time}.{span.high if span.oldest_first else span.low}"
+
+
+def actors_of(unit: Unit, query: Query) -> dict[str, tuple[str, ...]]:
     """Ids of the principals that the query speaks of by name."""
     asked = {value for term in query.terms if term.field == "principal" for value in term.values}
     found: dict[str, tuple[str, ...]] = {}
@@ -93,7 +101,7 @@ def _actors(unit: Unit, query: Query) -> dict[str, tuple[str, ...]]:
     return found
 
 
-async def look_search(asked: _Asked, reach: Reach) -> tuple[_Asked, list[Row]]:
+async def look_search(asked: Asked, reach: Reach) -> tuple[Asked, list[Row]]:
     # One more than asked for: whether there is a next page.
     return asked, await reach.record.search(asked.query, asked.span, asked.limit + 1, asked.actors)
 
@@ -110,16 +118,19 @@ def search(unit: Unit, params: Search, context: Context) -> Change:
             break
         kept.append(shown)
     more = len(kept) < len(rows)
-    end = asked.span.high if params.oldest_first else asked.span.low
-    state = context.observed.get("record")
-    behind = bool(state.get("behind")) if isinstance(state, dict) else False
     return Change(
         result={
             "rows": kept,
-            "next": f"{rows[len(kept) - 1].time}.{end}" if more else None,
-            "complete": not behind,
+            "next": cursor_after(rows[len(kept) - 1], asked.span) if more else None,
+            "complete": is_complete(context),
         }
     )
+
+
+def is_complete(context: Context) -> bool:
+    """Whether all that is in the journal is in the index."""
+    state = context.observed.get("record")
+    return not (isinstance(state, dict) and state.get("behind"))
 
 
 class Follow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

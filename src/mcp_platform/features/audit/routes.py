@@ -5,12 +5,15 @@ from typing import Annotated, Any
 import msgspec
 
 from mcp_platform.features.audit.actions import ACTIONS
+from mcp_platform.features.audit.content import ACTIONS as OPENING
+from mcp_platform.features.audit.content import MAX_CHARACTERS as MAX_SOUGHT
+from mcp_platform.features.audit.content import MAX_EXAMINED, MAX_FOUND, Excerpt, Unread
 from mcp_platform.features.audit.errors import QUERY_INVALID, RECORD_UNAVAILABLE, SEARCH_TOO_WIDE
 from mcp_platform.features.audit.query import MAX_CHARACTERS
 from mcp_platform.features.audit.reading import ACTIONS as READING
 from mcp_platform.store.route import Listing, Moment, Route, by_name
 
-_OF = by_name((*ACTIONS, *READING))
+_OF = by_name((*ACTIONS, *READING, *OPENING))
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -67,6 +70,43 @@ class RecordsOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """As `mcp-platform audit search` takes it: `actor:ana tool:git* since:24h`. The newest come first."""
 
 
+class Opened(Recorded, frozen=True, kw_only=True):
+    """A call in whose arguments or result the text stands."""
+
+    found: list[Excerpt]
+
+
+class ContentsSearched(msgspec.Struct, frozen=True):
+    """A part of a search of contents, and how far it came."""
+
+    rows: list[Opened]
+    examined: int
+    """Calls that were looked into."""
+    examines_at_most: int
+    """Calls that it was to look into; the part after it begins at `next`."""
+    unread: Unread
+    """Arguments and results that could not be read, and why."""
+    next: str | None
+    """`cursor` of the next part; null at the end."""
+    complete: bool
+    """False while the newest calls are still being taken in."""
+
+
+class SoughtContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is looked for, and in which calls. In the body, for a text may be as secret as where it stands."""
+
+    content: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SOUGHT)]
+    query: Annotated[str, msgspec.Meta(max_length=MAX_CHARACTERS)] = ""
+    """As `mcp-platform audit search` takes it."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_FOUND)] = 50
+    """Calls to find."""
+    examine: Annotated[int, msgspec.Meta(ge=1, le=MAX_EXAMINED)] = MAX_EXAMINED
+    """Calls to look into."""
+    oldest_first: bool = False
+    cursor: Annotated[str, msgspec.Meta(max_length=50)] | None = None
+    """`next` of the part before."""
+
+
 ROUTES = (
     Route(
         "GET",
@@ -75,6 +115,15 @@ ROUTES = (
         Recorded,
         query=RecordsOf,
         listing=Listing("rows", (), after="cursor", onward="next"),
+        refusals=(QUERY_INVALID, RECORD_UNAVAILABLE, SEARCH_TOO_WIDE),
+    ),
+    Route(
+        "POST",
+        "/audit/content-search",
+        _OF["content.search"],
+        ContentsSearched,
+        body=SoughtContent,
+        example={"content": "invoice 4711", "query": "actor:ana since:24h"},
         refusals=(QUERY_INVALID, RECORD_UNAVAILABLE, SEARCH_TOO_WIDE),
     ),
     Route("GET", "/audit/verification", _OF["audit.verify"], Verified),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, literal, not_, or_, select, true
 from sqlalchemy.exc import DBAPIError
 
@@ -79,16 +80,48 @@ def _among(name: str, values: list[object], *, negated: bool) -> ColumnElement[b
     return or_(column.is_(None), not_(here)) if negated else here
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands in the journal."""
+
+    name: str
+    """Of the segment, which is its file's."""
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A row of a call, and where its content is to be read."""
+
+    row: Row
+    intent: Place
+    outcome: Place | None
+
+
 def page(engine: Engine, query: Query, span: Span, limit: int, actors: dict[str, tuple[str, ...]]) -> list[Row]:
     """Up to `limit` rows. `actors`: ids of principals by what the query calls them. Raises Fault(search_too_wide |
     record_unavailable)."""
     with _asking(engine) as connection:
-        conditions = [_condition(connection, term, actors) for term in query.terms]
-        conditions += [_word(connection, word, actors) for word in query.words]
-        if any(not each.pairs and not each.negated for each in conditions):
-            return []
-        ids = _ids(connection, conditions, span, limit)
-        return _rows(connection, ids, span)
+        return _rows(connection, _found(connection, query, span, limit, actors), span)
+
+
+def calls(engine: Engine, query: Query, span: Span, limit: int, actors: dict[str, tuple[str, ...]]) -> list[Call]:
+    """Up to `limit` calls among what `page` would give."""
+    query = msgspec.structs.replace(query, terms=(*query.terms, Term("kind", ("call",))))
+    with _asking(engine) as connection:
+        ids = _found(connection, query, span, limit, actors)
+        places = _places(connection, ids)
+        return [Call(row, *places[row.time]) for row in _rows(connection, ids, span)]
+
+
+def _found(
+    connection: Connection, query: Query, span: Span, limit: int, actors: dict[str, tuple[str, ...]]
+) -> list[int]:
+    conditions = [_condition(connection, term, actors) for term in query.terms]
+    conditions += [_word(connection, word, actors) for word in query.words]
+    if any(not each.pairs and not each.negated for each in conditions):
+        return []
+    return _ids(connection, conditions, span, limit)
 
 
 @contextmanager
@@ -146,13 +179,13 @@ def _escaped(pattern: str) -> str:
 
 def _word(connection: Connection, word: str, actors: dict[str, tuple[str, ...]]) -> _Condition:
     """Rows with the word in one of their names."""
-    text = _escaped(word)
-    rows = connection.execute(
-        select(NAMES.c.field, NAMES.c.id).where(
-            NAMES.c.field.in_(IN_FULL_TEXT), func.lower(NAMES.c.value).like(f"%{text}%", escape="\\")
-        )
-    )
-    pairs = {(row.field, row.id) for row in rows}
+    named = select(NAMES.c.field, NAMES.c.id, NAMES.c.value).where(NAMES.c.field.in_(IN_FULL_TEXT))
+    # The database knows the small letters of ASCII alone; whatever has others is judged here.
+    here: ColumnElement[bool] = NAMES.c.value.op("GLOB")("*[^ -~]*")
+    if word.isascii():
+        here = or_(here, func.lower(NAMES.c.value).like(f"%{_escaped(word)}%", escape="\\"))
+    rows = connection.execute(named.where(here))
+    pairs = {(row.field, row.id) for row in rows if like(f"*{word}*", row.value.casefold())}
     pairs |= {("principal", number) for number in _numbers(connection, "principal", actors.get(word, ()))}
     return _Condition(tuple(sorted(pairs)))
 
@@ -217,6 +250,24 @@ def _rows(connection: Connection, ids: list[int], span: Span) -> list[Row]:
     segments = _segments(connection, {row.segment for row in found})
     rows = [_row(each, names, segments) for each in found]
     return sorted(rows, key=lambda row: row.time, reverse=not span.oldest_first)
+
+
+def _places(connection: Connection, ids: list[int]) -> dict[int, tuple[Place, Place | None]]:
+    """Of the intents and of their outcomes, by the rows' ids."""
+    columns = (ROWS.c.id, ROWS.c.segment, ROWS.c.number, ROWS.c.outcome_segment, ROWS.c.outcome_index)
+    found: list[Any] = []
+    for at in range(0, len(ids), CHUNK):
+        found += connection.execute(select(*columns).where(ROWS.c.id.in_(ids[at : at + CHUNK]))).all()
+    numbers = {each.segment for each in found} | {each.outcome_segment for each in found}
+    segments = connection.execute(select(SEGMENTS.c.id, SEGMENTS.c.name).where(SEGMENTS.c.id.in_(numbers - {None})))
+    names = {row.id: row.name for row in segments}
+    return {
+        each.id: (
+            Place(names.get(each.segment, ""), each.number),
+            None if each.outcome_segment is None else Place(names.get(each.outcome_segment, ""), each.outcome_index),
+        )
+        for each in found
+    }
 
 
 def _names(connection: Connection, numbers: set[int]) -> dict[int, str]:

@@ -18,7 +18,7 @@ CHANGED = "notifications/tools/list_changed"
 def door(platform: Platform) -> Iterator[Door]:
     door = Door(platform)
     door.ask("role.create", name="only-echo", rules=["odd/echo"])
-    yield door
+    return door
 
 
 def key_of(door: Door, principal: str, *roles: str) -> str:

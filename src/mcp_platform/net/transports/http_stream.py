@@ -23,7 +23,7 @@ from mcp_platform.wire.sse import EventTooLarge, SseParser
 
 HEAD_S = 10.0
 """Seconds until a server has said whether it offers a stream."""
-MAX_FAILURES = 3
+MAX_FAILURES = 2
 """Times in a row that a stream cannot be opened again before its session is given up."""
 MAX_WAIT_S = 30.0
 BARREN_S = 1.0

@@ -31,8 +31,8 @@ def print_tools(session: Session, shown: list[dict[str, Any]], skipped: list[dic
                 tool.get("server"),
                 tool["name"],
                 tool["exposed"] or "nothing",
-                tool["state"],
-                tool["tokens"],
+                tool.get("state"),
+                tool.get("tokens"),
                 short(tool.get("description")),
             ]
             for tool in shown

@@ -109,16 +109,20 @@ def add(
         trust=trust,
         shared=shared,
         call_timeout_s=call_timeout,
-        sse=sse,
-        accept_changes=accept_changes,
+        sse=sse or None,
+        accept_changes=accept_changes or None,
     )
     session.out.result(answer)
     if session.out.as_json:
         return
     if command is not None:
         _say_how_it_runs(session, command, answer)
+    _say_what_it_offers(session, name, answer)
+
+
+def _say_what_it_offers(session: Session, name: str, answer: dict[str, Any]) -> None:
     shown = shown_tools(answer)
-    offers = [count(answer[f"{kind}_count"], kind) for kind in ("tool", "prompt", "resource", "template")]
+    offers = [count(answer.get(f"{kind}_count", 0), kind) for kind in ("tool", "prompt", "resource", "template")]
     session.out.line(f"Added server {name} ({answer['era']}): {', '.join(offers)} for agents.")
     print_tools(session, shown, skipped_tools(answer))
     print_problems(session, answer)

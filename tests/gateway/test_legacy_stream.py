@@ -1,7 +1,6 @@
 """GET on the MCP endpoint: streams of legacy sessions, for what belongs to no request (2025-03-26 to 2025-11-25)."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +14,7 @@ CHANGED = "notifications/tools/list_changed"
 
 
 @pytest.fixture(scope="module")
-def door(platform: Platform) -> Iterator[Door]:
+def door(platform: Platform) -> Door:
     door = Door(platform)
     door.ask("role.create", name="only-echo", rules=["odd/echo"])
     return door

@@ -173,9 +173,9 @@ def test_methods_that_are_gone_or_never_were_are_not_found(platform: Platform, m
 def test_other_paths_and_methods_are_told_apart(platform: Platform) -> None:
     """405 names what is allowed."""
     assert platform.request("GET", "/").status == 404
-    answer = platform.request("GET", "/mcp", headers={"Authorization": f"Bearer {platform.api_key}"})
+    answer = platform.request("PUT", "/mcp", headers={"Authorization": f"Bearer {platform.api_key}"})
     assert answer.status == 405
-    assert "POST" in answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST, DELETE, OPTIONS"
     assert platform.request("GET", "/healthz").status == 200
     assert platform.request("GET", "/readyz").json()["ready"] is True
 

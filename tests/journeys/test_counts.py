@@ -137,17 +137,27 @@ def message(method: str, params: dict[str, Any] | None = None, number: int | Non
     return json.dumps({**body, "id": number} if number is not None else body).encode()
 
 
-@pytest.mark.parametrize("method", [each.name for each in METHODS.values() if each.modern])
+HERE = [each for each in METHODS.values() if not each.sent or each.name == "tools/call"]
+"""Methods that this server is enough for."""
+ASKED: dict[str, dict[str, Any]] = {
+    "logging/setLevel": {"level": "info"},
+    "resources/unsubscribe": {"uri": "test://nothing"},
+    "tools/call": {"name": "echo", "arguments": {"text": "x"}},
+}
+ENDLESS = ("subscriptions/listen", "resources/subscribe")
+"""Methods that have a test of their own."""
+
+
+@pytest.mark.parametrize("method", [each.name for each in HERE if each.modern and each.name not in ENDLESS])
 def test_every_modern_method_leaves_one_record(counted: tuple[Platform, Counter], method: str) -> None:
     platform, counter = counted
-    params = {"name": "echo", "arguments": {"text": "x"}} if method == "tools/call" else {}
-    body, headers = modern_request(method, params, platform.api_key)
+    body, headers = modern_request(method, ASKED.get(method, {}), platform.api_key)
     assert send(platform, "POST", "/mcp", body, headers)[0] == 200
     assert counter.one(Intent if method == "tools/call" else Answered).method == method
 
 
 @pytest.mark.parametrize(
-    "method", [each.name for each in METHODS.values() if each.legacy and each.name != "initialize"]
+    "method", [each.name for each in HERE if each.legacy and each.name not in ("initialize", *ENDLESS)]
 )
 def test_every_legacy_method_leaves_one_record(counted: tuple[Platform, Counter], method: str) -> None:
     """So do the beginning and the end of a session, and what a client only tells."""
@@ -159,11 +169,40 @@ def test_every_legacy_method_leaves_one_record(counted: tuple[Platform, Counter]
     session = legacy_headers(platform, headers["mcp-session-id"])
     assert send(platform, "POST", "/mcp", message("notifications/initialized", number=None), session)[0] == 202
     assert counter.one(Answered).method == "notifications/initialized"
-    params = {"name": "echo", "arguments": {"text": "x"}} if method == "tools/call" else {}
-    assert send(platform, "POST", "/mcp", message(method, params), session)[0] == 200
+    assert send(platform, "POST", "/mcp", message(method, ASKED.get(method)), session)[0] == 200
     assert counter.one(Intent if method == "tools/call" else Answered).method == method
     assert send(platform, "DELETE", "/mcp", None, session)[0] == 200
     assert counter.one(Answered).method == "DELETE /mcp"
+
+
+def first_line(platform: Platform, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
+    """What a stream begins with; then its client leaves."""
+    number = next(_last)
+    source = f"127.8.{number // 250}.{2 + number % 250}"
+    connection = http.client.HTTPConnection("127.0.0.1", platform.ports["gateway"], 20, source_address=(source, 0))
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        return answer.readline()
+    finally:
+        connection.close()
+
+
+def test_every_stream_leaves_one_record(counted: tuple[Platform, Counter]) -> None:
+    """When it is opened: GET, subscriptions/listen, and the stream of 2024-11-05 with what is posted to it."""
+    platform, counter = counted
+    body, headers = modern_request("subscriptions/listen", {"notifications": {}}, platform.api_key)
+    assert first_line(platform, "POST", "/mcp", body, headers) == b"event: message\n"
+    assert counter.one(Answered).method == "subscriptions/listen"
+    hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "count", "version": "1"}}
+    _, begun, _ = send(platform, "POST", "/mcp", message("initialize", hello), legacy_headers(platform))
+    assert counter.one(Answered).method == "initialize"
+    session = {**legacy_headers(platform, begun["mcp-session-id"]), "Accept": "text/event-stream"}
+    assert first_line(platform, "GET", "/mcp", None, session) == b"event: message\n"
+    assert counter.one(Answered).method == "GET /mcp"
+    assert first_line(platform, "GET", "/sse", None, session) == b": open\n"
+    assert counter.one(Answered).method == "GET /sse"
 
 
 def modern(platform: Platform, method: str = "tools/list", params: dict[str, Any] | None = None, **changed: str | None):

@@ -336,3 +336,13 @@ def test_a_client_of_the_standard_library_sees_them(platform: Platform) -> None:
     answer = connection.getresponse()
     assert answer.getheader("x-content-type-options") == "nosniff"
     connection.close()
+
+
+def test_the_console_says_on_what_its_answers_depend(platform: Platform) -> None:
+    """Who asks, and for what, decides whether a page is given: a cache must not give it to another."""
+    for path in ("/", "/nothing", "/api/v1/roles"):
+        connection = http.client.HTTPConnection("127.0.0.1", platform.ports["console"], timeout=10)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.getheader("vary") == "Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest", path
+        connection.close()

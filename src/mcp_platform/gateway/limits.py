@@ -167,7 +167,7 @@ def _half_used(taken: Taken) -> bool:
 
 
 def _headers(policy: bytes, taken: Taken) -> bytes:
-    """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10), of the caller's own counters alone. A
+    """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11), of the caller's own counters alone. A
     refusal tells of the one that refused."""
     refused = taken.refused_by
     if refused is not None:

@@ -9,33 +9,16 @@ Run it with the Python of peer `mcp1`.
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 
 import mcp.types as types
-import uvicorn
 from mcp.server.fastmcp import Context, FastMCP
-from pydantic import BaseModel
+from tools import SHARED, Colour, listen, report
 
 server = FastMCP("eliciting-legacy", json_response="--json" in sys.argv)
-cancelled = 0
-
-
-class Colour(BaseModel):
-    colour: str
-
-
-@server.tool()
-def echo(text: str) -> str:
-    """Give `text` back."""
-    return text
-
-
-@server.tool()
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
+for tool in SHARED:
+    server.tool()(tool)
 
 
 @server.tool()
@@ -63,28 +46,7 @@ async def roots(ctx: Context) -> str:
 @server.tool()
 async def progress(ctx: Context, steps: int = 3, pause_s: float = 0.01) -> str:
     """Report progress `steps` times, `pause_s` apart."""
-    for step in range(steps):
-        await ctx.report_progress(step + 1, steps, f"step {step + 1}")
-        await asyncio.sleep(pause_s)
-    return f"{steps} steps"
-
-
-@server.tool()
-async def hang() -> str:
-    """Never answer; count the cancellation when one comes."""
-    global cancelled
-    try:
-        await asyncio.sleep(3600)
-    except asyncio.CancelledError:
-        cancelled += 1
-        raise
-    return "unreachable"
-
-
-@server.tool()
-def cancellations() -> int:
-    """How many calls of `hang` were cancelled."""
-    return cancelled
+    return await report(ctx.report_progress, steps, pause_s)
 
 
 @server.tool()
@@ -131,12 +93,6 @@ def environment() -> dict[str, str]:
 
 
 @server.tool()
-def who() -> int:
-    """This server's process id."""
-    return os.getpid()
-
-
-@server.tool()
 def log(text: str) -> str:
     """Write `text` to stderr."""
     os.write(2, text.encode() + b"\n")
@@ -144,15 +100,10 @@ def log(text: str) -> str:
 
 
 def main() -> None:
-    if "--http" not in sys.argv:
+    if "--http" in sys.argv:
+        listen(server.streamable_http_app())
+    else:
         server.run("stdio")
-        return
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    sock.listen(128)
-    print(f"PORT {sock.getsockname()[1]}", flush=True)
-    config = uvicorn.Config(server.streamable_http_app(), log_level="warning", lifespan="on", timeout_keep_alive=5)
-    asyncio.run(uvicorn.Server(config).serve(sockets=[sock]))
 
 
 if __name__ == "__main__":

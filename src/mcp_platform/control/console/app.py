@@ -33,8 +33,10 @@ PAGE_METHOD = define(
     text="This page is only read: send GET or HEAD.",
     whose="caller",
 )
-VARY = b"Vary: Origin, Sec-Fetch-Site\r\n"
+VARY = b"Vary: Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest\r\n"
 """For every answer: who asks for a path decides whether it is given."""
+_OTHER_HOST = "The Host header names no address of the console; set `console.public_url`."
+_OTHER_ORIGIN = "Only the console's own pages may ask it anything; no other origin can be allowed."
 _NOT_PAGES = frozenset({"/healthz", "/readyz"})
 _HTML = "text/html; charset=utf-8"
 _log = Log("control.console")
@@ -65,9 +67,9 @@ class ConsoleApp:
 
     def early(self, method: str, path: str, headers: dict[str, str], address: str) -> Fault | None:
         if not self._hosts.accepts(headers.get("host", "")):
-            return Fault(HOST_REFUSED)
+            return Fault(HOST_REFUSED, _OTHER_HOST)
         if not self._origins.accepts(headers.get("origin")):
-            return Fault(ORIGIN_REFUSED)
+            return Fault(ORIGIN_REFUSED, _OTHER_ORIGIN)
         to_page = method in ("GET", "HEAD") and path not in _NOT_PAGES and not is_api(path)
         if is_from_elsewhere(headers, to_page=to_page):
             return Fault(CROSS_SITE_REFUSED)

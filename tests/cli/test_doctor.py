@@ -117,6 +117,8 @@ def test_a_certificate_that_ends_soon_or_cannot_be_read_is_found(made: Shell) ->
     pair = {"MCP_PLATFORM_GATEWAY__TLS_CERTIFICATE": str(made.data / "tls" / "server.pem")}
     pair["MCP_PLATFORM_GATEWAY__TLS_KEY"] = str(made.data / "tls" / "server-key.pem")
     assert "tls.gateway" not in findings(made, "fault", **pair) | findings(made, "warning", **pair)
+    public = {"MCP_PLATFORM_GATEWAY__PUBLIC_URL": "https://mcp.example.com"}
+    assert "tls.gateway" in findings(made, "warning", **pair, **public), "it vouches for no such name"
     make(made.data / "tls", clock.now() - 80 * 86_400)
     assert "tls.gateway" in findings(made, "warning", **pair)
     make(made.data / "tls", clock.now() - 91 * 86_400)
@@ -135,6 +137,29 @@ def test_a_running_platform_that_is_well_has_no_fault(platform: Platform) -> Non
     for check in ("control", "processes", "revision", "port.gateway", "port.console", "audit"):
         assert levels[check] == "ok", check
     assert levels["upstreams"] == "warning"
+
+
+def test_limits_that_are_missing_are_found(platform: Platform) -> None:
+    def levels() -> dict[str, str]:
+        found = platform.cli("doctor")["findings"]
+        return {each["check"]: each["level"] for each in found if each["check"].startswith("limits")}
+
+    assert levels() == {"limits": "ok"}
+    platform.cli("limit", "set", "each-principal", "--rate", "1000/s", "--shadow")
+    platform.cli("limit", "remove", "failed-authentication")
+    try:
+        assert levels() == {"limits": "ok", "limits.address": "warning", "limits.callers": "warning"}
+    finally:
+        platform.cli("limit", "set", "each-principal", "--rate", "1000/s", "--burst", "10000")
+        platform.cli(
+            "limit", "set", "failed-authentication", "--rate", "300/m", "--by", "address", "--endpoint", "/mcp"
+        )
+
+
+def test_a_proxy_that_is_not_named_is_found(made: Shell) -> None:
+    public = {"MCP_PLATFORM_GATEWAY__PUBLIC_URL": "https://mcp.example.com"}
+    assert "limits.proxies" in findings(made, "warning", **public)
+    assert "limits.proxies" not in findings(made, "warning", **public, MCP_PLATFORM_GATEWAY__TRUSTED_PROXIES="10.0.0.1")
 
 
 def test_a_control_that_hangs_is_found(platform: Platform) -> None:

@@ -28,9 +28,10 @@ CHECKS = (
     "confinement",
     "upstreams",
     "issuers",
+    "limits",
 )
 """Modules of cli/checks, in the order of the report."""
-ASKING = ("running", "upstreams", "issuers")
+ASKING = ("running", "upstreams", "issuers", "limits")
 """Those that ask control for more than its status."""
 PATIENCE_S = 5.0
 """Seconds for control to say how it is: it takes milliseconds."""
@@ -44,7 +45,7 @@ _COLOURS = {"ok": "32", "warning": "33", "fault": "31"}
 )
 @with_session
 def doctor(session: Session) -> int:
-    """Check an installation: folder, keys, settings, machine, processes, servers, issuers.
+    """Check an installation: folder, keys, settings, machine, processes, servers, issuers, limits.
 
     ✓ is well, ! is worth knowing, ✗ is a fault; each says what to do. Nothing is changed. Ends with 3 when a fault
     was found.

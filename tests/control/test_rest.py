@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from mcp_platform.control.registry import ACTIONS
+from mcp_platform.control.rest.openapi import document
 from mcp_platform.control.rest.table import ROUTES, UNROUTED
 from mcp_platform.features.audit.tables import AUDIT_LOG
 from mcp_platform.features.tokens.check import generate
@@ -70,6 +71,28 @@ async def test_a_key_is_made_read_and_revoked(api: Rest) -> None:
     assert (gone.status, gone.json()["changed"]) == (200, True)
     assert (await api.ask("GET", f"{API}/keys/{key['id']}")).json()["state"] == "revoked"
     assert (await api.ask("GET", f"{API}/keys/000000000000")).code == "not_found"
+
+
+async def test_a_slip_in_a_pattern_is_warned_of_and_refused_where_it_is_asked_for(api: Rest) -> None:
+    for method, path, body in (
+        ("POST", "/roles", {"name": "reader", "rules": ["gti/git_log"]}),
+        ("POST", "/keys", {"principal": "ci", "scopes": ["gti/git_log"]}),
+        ("PUT", "/limits/slow", {"count": 5, "period_s": 60, "tool": "gti/git_log"}),
+    ):
+        refused = await api.ask(method, f"{API}{path}", {**body, "strict": True})
+        assert (refused.status, refused.code) == (422, "names_unknown")
+        made = await api.ask(method, f"{API}{path}", body)
+        assert made.status in (200, 201), made.body
+        assert made.json()["warnings"] == refused.json()["data"]["warnings"]
+        assert made.json()["warnings"] == [
+            "gti/git_log: there is no server of this name; it takes effect when there is one."
+        ]
+        assert (
+            "`names_unknown`"
+            in document()["paths"][f"{API}{path.replace('slow', '{name}')}"][method.lower()]["responses"]["422"][
+                "description"
+            ]
+        )
 
 
 async def test_lists_turn_without_gap_or_repeat(api: Rest) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 import mcp_platform
 from mcp_platform.base.errors import INTERNAL, INVALID, UNAVAILABLE, ErrorKind
-from mcp_platform.control.errors import ACTION_TOO_SLOW
+from mcp_platform.control.errors import ACTION_TOO_SLOW, NAMES_UNKNOWN
 from mcp_platform.control.rest import errors as api
 from mcp_platform.control.rest.cursor import MAX_CHARACTERS
 from mcp_platform.control.rest.place import PREFIX
@@ -61,6 +61,7 @@ def kinds(route: Route) -> tuple[ErrorKind, ...]:
         *(BODY if route.body is not None else (api.API_BODY_UNEXPECTED,)),
         *((api.CURSOR_INVALID,) if route.listing is not None else ()),
         *(GUARDED if route.guarded is not None else ()),
+        *((NAMES_UNKNOWN,) if route.action.names is not None else ()),
         *((route.absent,) if route.absent is not None else ()),
         *route.refusals,
     )

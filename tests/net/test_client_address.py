@@ -43,6 +43,8 @@ async def test_a_refused_address_is_not_connected_to(address: str) -> None:
     with pytest.raises(Fault) as caught:
         await http.open(parse_url(f"http://{address}:9/"))
     assert caught.value.kind is ADDRESS_REFUSED
+    shown = str(ipaddress.ip_address(address.strip("[]")))
+    assert caught.value.data == {"stage": "resolve", "host": shown, "address": shown}
 
 
 async def test_a_narrower_rule_can_refuse_loopback() -> None:

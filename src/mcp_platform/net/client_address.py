@@ -141,7 +141,7 @@ async def resolve(origin: Origin, allowed: Predicate) -> list[str]:
         found = await _look_up(origin)
     good = [str(address) for address in found if not is_never_allowed(address) and allowed(address)]
     if not good:
-        raise Fault(ADDRESS_REFUSED, data={"stage": "resolve"})
+        raise Fault(ADDRESS_REFUSED, data={"stage": "resolve", "host": origin.host, "address": str(found[0])})
     return good[:MAX_ADDRESSES]
 
 

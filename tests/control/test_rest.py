@@ -95,6 +95,17 @@ async def test_a_slip_in_a_pattern_is_warned_of_and_refused_where_it_is_asked_fo
         )
 
 
+async def test_a_number_without_a_fraction_is_whole_however_it_is_written(api: Rest) -> None:
+    """JSON Schema 2020-12 §6.1.1 calls 5.0 an integer, and so do languages that know one kind of number."""
+    for written in (b"5", b"5.0", b"0.5e1"):
+        sent = b'{"count": %b, "period_s": 60}' % written
+        answer = await api.ask("PUT", f"{API}/limits/slow", raw=sent, headers={"If-Match": "*"})
+        assert (answer.status, answer.json().get("count")) == (200, 5), answer.body
+    for wrong in (b"5.5", b"1e400", b"1e300", b'"5"', b"true"):
+        sent = b'{"count": %b, "period_s": 60}' % wrong
+        assert (await api.ask("PUT", f"{API}/limits/slow", raw=sent, headers={"If-Match": "*"})).status in (400, 422)
+
+
 async def test_lists_turn_without_gap_or_repeat(api: Rest) -> None:
     names = sorted([f"p{number}" for number in range(7)])
     for name in names:

@@ -35,7 +35,7 @@ class UpstreamLink:
         """Send one request and wait for its answer. Raises Fault(upstream_*); upstream_down at once, with
         `retry_after_s`, while the upstream could not be reached a moment ago."""
         breaker = self.breaker
-        given = breaker.admit(clock.monotonic())
+        given = breaker.usual if breaker.is_calm else breaker.admit(clock.monotonic())
         if given is None:
             raise self._refusal()
         verdict = Verdict.UNKNOWN
@@ -47,7 +47,8 @@ class UpstreamLink:
             verdict = verdict_of(fault)
             raise
         finally:
-            breaker.settle(given, verdict, clock.monotonic())
+            if verdict is Verdict.FAILED or not breaker.is_calm:
+                breaker.settle(given, verdict, clock.monotonic())
 
     def _refusal(self) -> Fault:
         text = "The MCP server behind this tool could not be reached several times in a row; it is tried again shortly."

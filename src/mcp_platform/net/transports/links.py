@@ -55,9 +55,9 @@ class UpstreamLink:
         wait_s = round(self.breaker.wait_s(clock.monotonic()), 1)
         return Fault(UPSTREAM_DOWN, text, {"stage": "circuit"}, retry_after_s=wait_s)
 
-    async def probe(self, timeout_s: float) -> Found:
+    async def probe(self, timeout_s: float, owner: str | None = None, capabilities: bytes = b"{}") -> Found:
         """Reach the upstream, whatever its circuit says, and say what it is. Raises Fault(upstream_*)."""
-        found = await self.way.probe(timeout_s)
+        found = await self.way.probe(timeout_s, owner, capabilities)
         self.breaker = Breaker()
         return found
 

@@ -92,7 +92,8 @@ class UpstreamLink:
 def verdict_of(fault: Fault) -> Verdict:
     """What a failure says about whether the upstream can be reached. A call that took too long says nothing, one tool
     may be slow, or end its server; that it neither connected nor started in time says that it is down."""
-    if fault.kind is UPSTREAM_DOWN or (fault.kind is UPSTREAM_TIMEOUT and "stage" in fault.data):
+    starting = fault.kind is UPSTREAM_TIMEOUT and "stage" in fault.data and "http" not in fault.data
+    if fault.kind is UPSTREAM_DOWN or starting:
         return Verdict.FAILED
     if fault.kind in _SAYS_NOTHING or fault.kind.whose != "upstream":
         return Verdict.UNKNOWN

@@ -1,6 +1,7 @@
 """Hearing of changes at stdio servers of both eras through a real upstream-host; what breaks is heard again."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcp_platform.net.transports.host_link import HostLink
-from mcp_platform.net.transports.model import Wanted
+from mcp_platform.net.transports.model import Call, Wanted
 from mcp_platform.net.upstream_errors import UPSTREAM_LOST
 from tests.net.raw_upstream import eventually
 from tests.net.transports.calls import ALL, ELICITS, Ear, Recorder, listening, result, tool
@@ -142,8 +143,37 @@ async def test_a_worker_that_goes_away_takes_its_ears_along(tmp_path: Path) -> N
         assert structured(await result(link, tool("subscribed"))) == [URI]
         await link.close()
 
-        async def gone() -> None:
-            while structured(await result(link, tool("subscribed"))):  # noqa: ASYNC110  # seen by asking only
-                await asyncio.sleep(0.02)
+        await eventually_empty(link, tool("subscribed"))
 
-        await asyncio.wait_for(gone(), 5)
+
+async def test_ears_that_are_opened_and_dropped_leave_nothing_in_the_host(tmp_path: Path) -> None:
+    async def drop(link: HostLink, n: int) -> None:
+        wanted = Wanted(tools=True, uris=frozenset({f"note://{n}"}))
+        if n % 3:
+            await (await listening(link, Ear(), wanted)).close()
+            return
+        opening = asyncio.create_task(listening(link, Ear(), wanted))
+        await asyncio.sleep(0)
+        opening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await opening
+
+    async with running_host(tmp_path) as host:
+        links = [changing(host, era, era) for era in ("legacy", "modern")]
+        for link in links:
+            await drop(link, 1)
+        files = len(os.listdir(f"/proc/{host.pid}/fd"))
+        for link in links:
+            await asyncio.gather(*(drop(link, n) for n in range(300)))
+            open_ear = await listening(link, Ear(), Wanted(tools=True))
+            await open_ear.close()
+        call = tool("subscribed")
+        await eventually_empty(links[0], call)
+        assert len(os.listdir(f"/proc/{host.pid}/fd")) == files
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("listen")]
+
+
+async def eventually_empty(link: HostLink, call: Call) -> None:
+    async with asyncio.timeout(10):
+        while structured(await result(link, call)):  # noqa: ASYNC110  # seen by asking only
+            await asyncio.sleep(0.02)

@@ -101,3 +101,23 @@ def test_a_long_line_in_small_pieces_is_joined_once() -> None:
     for _ in range(10_000):
         parser.feed(piece)
     assert len(parser.feed(b"\n\n")[0].data) == 10_000_000
+
+
+def test_the_last_id_is_that_of_the_last_whole_event() -> None:
+    parser = SseParser(1000)
+    assert parser.last_id is None
+    parser.feed(b"id: 1\n\n")
+    assert parser.last_id == "1"
+    parser.feed(b"id: 2\ndata: x\n")
+    assert parser.last_id == "1"
+    parser.feed(b"\n")
+    assert parser.last_id == "2"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [("500", 500), ("0", 0), ("-1", None), ("1.5", None), ("", None), ("9" * 10, None)]
+)
+def test_a_retry_is_read_where_it_is_a_number_of_sensible_size(value: str, read: int | None) -> None:
+    parser = SseParser(1000)
+    parser.feed(f"retry: {value}\n\n".encode())
+    assert parser.retry_ms == read

@@ -15,6 +15,7 @@ from mcp_platform.gateway import answers
 from mcp_platform.gateway.client_stream import ClientStream
 from mcp_platform.gateway.exchange import KEEP_ALIVE_S, MAX_WAITING_BYTES, Exchange
 from mcp_platform.net.transports.model import Answer
+from mcp_platform.net.transports.offers import CHANGES, ELICITED
 from mcp_platform.wire import json_text, jsonrpc
 from mcp_platform.wire.modern import LOG_LEVELS
 
@@ -67,6 +68,8 @@ class Outlet:
     def notify(self, method: str, params: bytes) -> None:
         """Pass a notification about this request on. Progress nobody asked for and, for a modern client, log messages
         nobody asked for are left out (2026-07-28, basic/utilities)."""
+        if method in CHANGES or (method == ELICITED and self.modern):
+            return  # whoever wants to hear of changes does so from the hub, in the names that the client knows
         if method == "notifications/progress":
             if self._progress_token is None:
                 return

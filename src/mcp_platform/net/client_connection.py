@@ -5,6 +5,7 @@ What comes in is sized by somebody else: every part has a ceiling, and whatever 
 
 import asyncio
 import select
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -15,6 +16,14 @@ from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.net.client_exchange import Exchange
 from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_TOO_LARGE
+
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+"""Streams stand open and may be silent for hours; a machine that vanished is found out in two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._secure = transport.get_extra_info("sslcontext") is not None
-        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
+        sock = transport.get_extra_info("socket")
+        self._poll.register(sock.fileno(), select.POLLIN | select.POLLRDHUP)
+        for level, option, value in _KEEP_ALIVE:
+            sock.setsockopt(level, option, value)
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange

@@ -12,6 +12,8 @@ from mcp_platform.upstream_host.pool import Pool
 
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
 """Bytes a worker may leave unread before it is told less, and then that it missed something."""
+CATCH_UP_S = 0.5
+"""Seconds between looks whether such a worker reads again."""
 MAX_WANTS = 16
 """Changes of what one ear wants that wait at once."""
 
@@ -60,7 +62,7 @@ class _Seat:
         self._pool = pool
         self._ear: Ear | None = None
         self._wants: set[asyncio.Task[None]] = set()
-        self._left_out = False
+        self._catching_up: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """A task root; its life is that of the ear."""
@@ -73,6 +75,8 @@ class _Seat:
             _log.error("listening_failed", exc=error)
             self._stream.send(pack(message.id, Fault(INTERNAL)))
         finally:
+            if self._catching_up is not None:
+                self._catching_up.cancel()
             for want in list(self._wants):
                 want.cancel()
             if self._ear is not None:
@@ -115,15 +119,24 @@ class _Seat:
     # What the server says.
 
     def heard(self, method: str, params: bytes) -> None:
-        if self._stream.unsent_bytes >= MAX_UNSENT_BYTES:
-            self._left_out = True
+        if self._catching_up is not None or self._stream.unsent_bytes >= MAX_UNSENT_BYTES:
+            if self._catching_up is None:
+                self._catch_up_later()
             return
-        if self._left_out:
-            self.renewed()
         self._stream.send(Heard(self._message.id, method, params))
 
+    def _catch_up_later(self) -> None:
+        self._catching_up = asyncio.get_running_loop().call_later(CATCH_UP_S, self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Something was left out: say so as soon as the worker reads again."""
+        self._catching_up = None
+        if self._stream.unsent_bytes >= MAX_UNSENT_BYTES:
+            self._catch_up_later()
+        else:
+            self.renewed()
+
     def renewed(self) -> None:
-        self._left_out = False
         self._stream.send(Missed(self._message.id))
 
     def failed(self, fault: Fault) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_platform.base.config.settings import Upstreams
-from mcp_platform.net.client import HttpClient
+from mcp_platform.net.client import IDLE_S, HttpClient
 from mcp_platform.net.transports.http_link import HttpLink
 from mcp_platform.net.transports.model import Announced, Target
 from tests.net.raw_upstream import Visit, answer, upstream
@@ -96,6 +96,7 @@ async def scripted(
     source: Source | None = None,
     get: "Handler | None" = None,
     announced: Announced = lambda upstream, method: None,
+    idle_s: float = IDLE_S,
 ) -> AsyncIterator[Scripted]:
     """Serve with `handler`; whatever it does not answer stays unanswered. `get` answers GET, else nobody does (405)."""
 
@@ -111,7 +112,7 @@ async def scripted(
 
     async with upstream(script) as server:
         target = Target("up_1", 1, "http", server.url, True, interactive)
-        client = HttpClient()
+        client = HttpClient(idle_s=idle_s)
         source = source or Source()
         running = Scripted(
             HttpLink(target, client, source, settings or Upstreams(), announced), client, source, server.url

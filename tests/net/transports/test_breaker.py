@@ -117,7 +117,9 @@ def test_after_it_closed_the_first_wait_is_short_again() -> None:
     [
         (UPSTREAM_DOWN, {"stage": "connect"}, Verdict.FAILED),
         (UPSTREAM_TIMEOUT, {"stage": "mcp"}, Verdict.FAILED),
+        (UPSTREAM_DOWN, {"stage": "http", "http": 502}, Verdict.FAILED),
         (UPSTREAM_TIMEOUT, {}, Verdict.UNKNOWN),
+        (UPSTREAM_TIMEOUT, {"stage": "http", "http": 504}, Verdict.UNKNOWN),
         (UPSTREAM_LOST, {}, Verdict.UNKNOWN),
         (UPSTREAM_BUSY, {}, Verdict.UNKNOWN),
         (UPSTREAM_GARBAGE, {}, Verdict.REACHED),

@@ -203,9 +203,15 @@ async def test_a_call_that_finds_the_session_forgotten_renews_what_listens() -> 
 
     async with scripted(server_that_changes(handle), get=standing(streams)) as server:
         ear = Ear()
-        await listening(server.link, ear)
+        open_ear = await listening(server.link, ear)
         await result(server.link, tool("a"))
+        await eventually(lambda: ear.faults)
+        with pytest.raises(Fault) as caught:
+            await open_ear.want(Wanted(tools=True))
+        assert caught.value.kind is UPSTREAM_LOST
+        assert open_ear.honoured == Wanted()
         await eventually(lambda: ear.renewals)
+        assert open_ear.honoured == ALL
         assert [fault.kind for fault in ear.faults] == [UPSTREAM_LOST]
         assert len(server.named("initialize")) == 2
         await eventually(lambda: len(streams) == 2)

@@ -143,7 +143,8 @@ class Upstreams:
     max_result_bytes: Bytes = 16777216
     """Bytes of one answer. It is held in memory until it is checked: this times the calls under way must fit."""
     max_connections: Count = 256
-    """Connections of one worker to one upstream; further calls wait a while for one to become free."""
+    """Connections of one worker to one upstream; further calls wait a while for one to become free. At most half are
+    streams that stand open: one for each principal who may be asked there, and for whoever listens."""
     start_timeout_s: Seconds = 30.0
     """Seconds a stdio server may take from its start to its first answer: `uvx` and `npx` fetch it
     at the first start."""

@@ -40,9 +40,11 @@ class Pass:
 class Breaker:
     """The circuit of one upstream."""
 
-    __slots__ = ("_failures", "_opened", "_period", "_probing", "_until", "_usual")
+    __slots__ = ("_failures", "_opened", "_period", "_probing", "_until", "is_calm", "usual")
 
     def __init__(self) -> None:
+        self.is_calm = True
+        """Whether it is closed and nothing failed lately: then only a failure is news."""
         self._failures = 0
         self._opened = 0
         """How many times in a row it was opened; 0: closed."""
@@ -50,12 +52,13 @@ class Breaker:
         """Changes whenever the circuit does, so that late news of an earlier period is not taken for new."""
         self._probing = False
         self._until = 0.0
-        self._usual = Pass(probe=False, period=0)
+        self.usual = Pass(probe=False, period=0)
+        """The right to call while it is closed."""
 
     def admit(self, now: float) -> Pass | None:
         """The right to call, or None where nobody has it now."""
         if not self._opened:
-            return self._usual
+            return self.usual
         if self._probing or now < self._until:
             return None
         self._probing = True
@@ -73,11 +76,13 @@ class Breaker:
             self._close()
         elif verdict is Verdict.FAILED and given.period == self._period:
             self._failures += 1
+            self.is_calm = False
             if given.probe or self._failures >= FAILURES:
                 self._open(now)
 
     def _close(self) -> None:
         self._failures = 0
+        self.is_calm = True
         if self._opened:
             self._opened = 0
             self._probing = False
@@ -91,7 +96,7 @@ class Breaker:
 
     def _next_period(self) -> None:
         self._period += 1
-        self._usual = Pass(probe=False, period=self._period)
+        self.usual = Pass(probe=False, period=self._period)
 
     def state(self, now: float) -> str:
         if not self._opened:

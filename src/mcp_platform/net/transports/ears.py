@@ -67,6 +67,8 @@ class Ears:
         """The session is over, and its subscriptions with it."""
         self._ended = fault or Fault(UPSTREAM_LOST)
         self._subscribed.clear()
+        for parting in list(self._parting):
+            parting.cancel()
         for ear in list(self._open):
             if not ear.broken.done():
                 ear.broken.set_result(fault)

@@ -65,7 +65,16 @@ class Session:
         return self.under_way > 0 or len(self._ears) > 0
 
     async def open(self, timeout_s: float) -> None:
-        """`initialize`, then `notifications/initialized`. Raises Fault(upstream_*)."""
+        """Ready for calls, or nothing is left of it. Raises Fault(upstream_*)."""
+        try:
+            await self._open(timeout_s)
+        except BaseException:
+            self._leave(Fault(UPSTREAM_LOST))
+            self._endpoint.politely(self.end())
+            raise
+
+    async def _open(self, timeout_s: float) -> None:
+        """`initialize`, then `notifications/initialized`."""
         identity = self._endpoint.next_id()
         body = messages.initialize(identity, self._capabilities, self._client_info)
         opening = Call(method="initialize", params=b"{}", owner=self._owner, timeout_s=timeout_s)

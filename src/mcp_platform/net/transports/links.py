@@ -35,7 +35,7 @@ class UpstreamLink:
         """Send one request and wait for its answer. Raises Fault(upstream_*); upstream_down at once, with
         `retry_after_s`, while the upstream could not be reached a moment ago."""
         breaker = self.breaker
-        given = breaker.admit(clock.monotonic())
+        given = breaker.usual if breaker.is_calm else breaker.admit(clock.monotonic())
         if given is None:
             raise self._refusal()
         verdict = Verdict.UNKNOWN
@@ -47,16 +47,17 @@ class UpstreamLink:
             verdict = verdict_of(fault)
             raise
         finally:
-            breaker.settle(given, verdict, clock.monotonic())
+            if verdict is Verdict.FAILED or not breaker.is_calm:
+                breaker.settle(given, verdict, clock.monotonic())
 
     def _refusal(self) -> Fault:
         text = "The MCP server behind this tool could not be reached several times in a row; it is tried again shortly."
         wait_s = round(self.breaker.wait_s(clock.monotonic()), 1)
         return Fault(UPSTREAM_DOWN, text, {"stage": "circuit"}, retry_after_s=wait_s)
 
-    async def probe(self, timeout_s: float) -> Found:
+    async def probe(self, timeout_s: float, owner: str | None = None, capabilities: bytes = b"{}") -> Found:
         """Reach the upstream, whatever its circuit says, and say what it is. Raises Fault(upstream_*)."""
-        found = await self.way.probe(timeout_s)
+        found = await self.way.probe(timeout_s, owner, capabilities)
         self.breaker = Breaker()
         return found
 
@@ -91,7 +92,8 @@ class UpstreamLink:
 def verdict_of(fault: Fault) -> Verdict:
     """What a failure says about whether the upstream can be reached. A call that took too long says nothing, one tool
     may be slow, or end its server; that it neither connected nor started in time says that it is down."""
-    if fault.kind is UPSTREAM_DOWN or (fault.kind is UPSTREAM_TIMEOUT and "stage" in fault.data):
+    starting = fault.kind is UPSTREAM_TIMEOUT and "stage" in fault.data and "http" not in fault.data
+    if fault.kind is UPSTREAM_DOWN or starting:
         return Verdict.FAILED
     if fault.kind in _SAYS_NOTHING or fault.kind.whose != "upstream":
         return Verdict.UNKNOWN

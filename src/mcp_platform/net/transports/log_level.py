@@ -33,3 +33,6 @@ class LogLevel:
             await self._ask(Call(method="logging/setLevel", params=params, timeout_s=SET_S))
         except Fault as fault:
             _log.debug("log_level_not_set", code=fault.kind.code)
+        except BaseException:
+            self._last = ""  # the caller gave up before anybody knew
+            raise

@@ -11,7 +11,7 @@ from mcp_platform.base import clock
 from mcp_platform.base.errors import INTERNAL, Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.transports.model import Listener, Wanted
-from mcp_platform.net.upstream_errors import UPSTREAM_BUSY
+from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_LOST
 
 MAX_LISTENING = 4096
 """Ears of one process at one upstream: as many as agents may be listening there on their own behalf."""
@@ -53,6 +53,8 @@ class Watch:
         self._listener = listener
         self._name = name
         self._ear: Ear | None = None
+        self._why = Fault(UPSTREAM_LOST)
+        """Why it broke the last time, or could not be opened again."""
         self._changing = asyncio.Lock()
         self._mending: asyncio.Task[None] | None = None
         self._on_close: Callable[[], None] | None = None
@@ -69,11 +71,12 @@ class Watch:
         return Wanted() if self._ear is None else self._ear.honoured
 
     async def want(self, wanted: Wanted) -> None:
-        """Raises Fault(upstream_*). What is wanted while it is broken is asked for when it is whole again."""
+        """Raises Fault(upstream_*), at once while it is broken; then the former is still what is wanted."""
         check(wanted)
         async with self._changing:
-            if self._ear is not None and not self._ear.broken.done():
-                await self._ear.want(wanted)
+            if self._ear is None or self._ear.broken.done():
+                raise Fault(self._why.kind, self._why.detail, dict(self._why.data), self._why.retry_after_s)
+            await self._ear.want(wanted)
             self._wanted = wanted
 
     async def close(self) -> None:
@@ -100,6 +103,7 @@ class Watch:
             whole_since = clock.monotonic()
             fault = await asyncio.shield(ear.broken)
             self._ear = None
+            self._why = fault or Fault(UPSTREAM_LOST)
             await ear.close()
             if fault is not None:
                 _log.info("listening_broke", upstream=self._name, code=fault.kind.code)
@@ -120,6 +124,7 @@ class Watch:
             try:
                 self._ear = await self._attend(self._wanted, self._listener)
             except Fault as fault:
+                self._why = fault
                 _log.debug("listening_still_broken", upstream=self._name, code=fault.kind.code)
             except Exception as error:  # a task root: the listener waits for the next try
                 _log.error("listening_failed", exc=error, upstream=self._name)

@@ -1,0 +1,81 @@
+"""What servers of every transport and era say of their changes reaches clients of both eras, in the client's names."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import quote
+
+import pytest
+
+from tests.gateway.conftest import SERVERS
+from tests.gateway.events import Events
+from tests.gateway.wires import Wire
+from tests.journeys.platform import Platform, modern_request, running_platform
+from tests.peers.environments import python_of
+
+pytestmark = pytest.mark.peers
+URI = "note://one"
+KINDS = ("stdio-legacy", "stdio-modern", "http-legacy", "http-modern", "sse-legacy")
+
+
+@contextmanager
+def served(peer: str, script: str, argument: str) -> Iterator[str]:
+    """A server in a process of its own; yields its URL."""
+    line = [str(python_of(peer)), str(SERVERS / script), argument]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().split()[1])
+        yield f"http://127.0.0.1:{port}/{'sse' if argument == '--sse' else 'mcp'}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One server of each kind, shared by the agents."""
+    with running_platform(tmp_path_factory.mktemp("changes")) as running, ExitStack() as servers:
+        for kind in KINDS:
+            way, era = kind.split("-")
+            peer, script = ("mcp1" if era == "legacy" else "mcp2"), f"changing_{era}.py"
+            if way == "stdio":
+                where = ["--", str(python_of(peer)), str(SERVERS / script)]
+            else:
+                where = [servers.enter_context(served(peer, script, f"--{way}"))]
+            running.cli("server", "add", kind, "--shared", *where)
+        yield running
+
+
+def named(wire: Wire, kind: str, tool: str) -> str:
+    """The name under which a client sees this server's tool."""
+    tools = wire.rpc("tools/list", {}).json()["result"]["tools"]
+    names = [each["name"] for each in tools if each["name"].rpartition(".")[2] == tool]
+    return f"{kind}.{tool}" if f"{kind}.{tool}" in names else tool
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_of_a_list_and_of_a_resource_is_heard(platform: Platform, kind: str) -> None:
+    """The server's own notification is what is heard: nobody else changes anything meanwhile."""
+    wire, listener = Wire(platform), Wire(platform)
+    exposed = f"mcpp://{kind}/{quote(URI, safe='')}"
+    wanted = {"notifications": {"toolsListChanged": True, "resourceSubscriptions": [exposed]}}
+    body, headers = modern_request("subscriptions/listen", wanted, platform.api_key)
+    stream = Events(listener.send(body, headers))
+    honoured = stream.message()["params"]["notifications"]
+    assert honoured["toolsListChanged"]
+    assert wire.call(named(wire, kind, "change")).status == 200
+    assert stream.message()["method"] == "notifications/tools/list_changed"
+    if honoured.get("resourceSubscriptions") != [exposed]:
+        pytest.fail(f"the subscription of {exposed} is not honoured: {json.dumps(honoured)}")
+    assert wire.call(named(wire, kind, "touch"), {"uri": URI}).status == 200
+    updated = stream.message()
+    while updated["method"] == "notifications/tools/list_changed":
+        updated = stream.message()
+    assert updated["method"] == "notifications/resources/updated"
+    assert updated["params"]["uri"] == exposed

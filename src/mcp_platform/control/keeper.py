@@ -39,6 +39,8 @@ CHECK_S = 10.0
 """Seconds a server may take to say that it is there."""
 FIRST_LIST_S = 15.0
 """Seconds after the start over which the first lists are spread."""
+LONGEST_S = 3600.0
+"""Seconds of one wait: a server that is not asked by itself waits for ever, and no timer takes that."""
 BROKEN_S = 5.0
 """Seconds until a keeper that failed for a reason of ours goes on."""
 _ANSWERS = (UPSTREAM_GARBAGE, UPSTREAM_REFUSED, UPSTREAM_TOO_LARGE)
@@ -137,7 +139,10 @@ class Keeper:
         while (wait_s := min(self._list_at, self._check_at) - clock.monotonic()) > 0:
             self._woken.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), wait_s)
+                async with asyncio.timeout(
+                    min(wait_s, LONGEST_S)
+                ):  # wait_for would swallow a cancellation that comes with the event
+                    await self._woken.wait()
 
     async def _look(self) -> None:
         if self._list_at <= clock.monotonic():

@@ -78,7 +78,10 @@ class Keepers:
             except Exception as error:  # the root of a task that must go on: logged, and tried again
                 _log.error("keepers_failed", exc=error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), ARRANGE_S)
+                async with asyncio.timeout(
+                    ARRANGE_S
+                ):  # wait_for would swallow a cancellation that comes with the event
+                    await self._changed.wait()
 
     async def _arrange(self) -> None:
         wanted = {kept.target.id: kept for kept in await self._means.executor.read(_in_use)}

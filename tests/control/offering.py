@@ -18,7 +18,9 @@ from mcp_platform.net.transports.host_link import HostConnection
 from tests.control.worlds import World, settings_in, world
 from tests.net.raw_upstream import Visit, answer, upstream
 
-QUICK = Upstreams(refresh_s=60.0, health_s=0.1, call_timeout_s=2.0, connect_timeout_s=1.0, start_timeout_s=2.0)
+CALM = Upstreams(refresh_s=300.0, call_timeout_s=2.0, connect_timeout_s=1.0, start_timeout_s=2.0)
+QUICK = Upstreams(refresh_s=1.0, call_timeout_s=2.0, connect_timeout_s=1.0, start_timeout_s=2.0)
+"""Asks ten times a second whether a server is there."""
 MEMBERS = {
     "tools/list": "tools",
     "prompts/list": "prompts",
@@ -124,7 +126,7 @@ class Keeping:
 
 
 @asynccontextmanager
-async def keeping(folder: Path, settings: Upstreams = QUICK) -> AsyncIterator[Keeping]:
+async def keeping(folder: Path, settings: Upstreams = CALM) -> AsyncIterator[Keeping]:
     made = Settings(vault=settings_in(folder).vault, upstreams=settings)
     host = HostConnection(folder / "no-host.sock")
     probe = Probe(made, Broker(_nobody), host, cast("Any", None), cast("Any", None))

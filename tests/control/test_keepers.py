@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from mcp_platform.features.audit.tables import AUDIT_LOG
 from mcp_platform.snapshot.model import ListsHint
-from tests.control.offering import Keeping, keeping, offering, tool
+from tests.control.offering import QUICK, Keeping, keeping, offering, tool
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +89,7 @@ async def _asked(server: Any, least: int) -> bool:
 
 async def test_a_server_that_goes_away_is_marked_once_and_the_mark_goes_with_it(tmp_path: Path) -> None:
     """Its lists stay the last good ones meanwhile."""
-    async with offering(tool("x")) as server, keeping(tmp_path) as kept:
+    async with offering(tool("x")) as server, keeping(tmp_path, QUICK) as kept:
         await kept.here.ask("server.add", name="s", url=server.url)
         server.down = True
         await until(lambda: _is(kept, "s", stale="upstream_down"))
@@ -113,7 +113,7 @@ async def _more(server: Any, least: int) -> bool:
 
 async def test_a_restart_with_other_tools_is_noticed_without_a_word(tmp_path: Path) -> None:
     """A server that was away may have become another: it is listed when it is back."""
-    async with offering(tool("x")) as server, keeping(tmp_path) as kept:
+    async with offering(tool("x")) as server, keeping(tmp_path, QUICK) as kept:
         await kept.here.ask("server.add", name="s", url=server.url)
         server.down = True
         await until(lambda: _is(kept, "s", stale="upstream_down"))
@@ -125,7 +125,7 @@ async def test_a_restart_with_other_tools_is_noticed_without_a_word(tmp_path: Pa
 
 async def test_slow_and_dead_servers_hold_no_other_up(tmp_path: Path) -> None:
     """However many hang: the others are listed meanwhile."""
-    async with offering(tool("x")) as slow, offering(tool("y")) as quick, keeping(tmp_path) as kept:
+    async with offering(tool("x")) as slow, offering(tool("y")) as quick, keeping(tmp_path, QUICK) as kept:
         for number in range(10):
             await kept.here.ask("server.add", name=f"slow{number}", url=slow.url)
         identity = str((await kept.here.ask("server.add", name="quick", url=quick.url))["id"])

@@ -39,6 +39,8 @@ CHECK_S = 10.0
 """Seconds a server may take to say that it is there."""
 FIRST_LIST_S = 15.0
 """Seconds after the start over which the first lists are spread."""
+LOOKS = 10
+"""Questions whether a server is there, for each list: they cost next to nothing, a list may cost much."""
 LONGEST_S = 3600.0
 """Seconds of one wait: a server that is not asked by itself waits for ever, and no timer takes that."""
 BROKEN_S = 5.0
@@ -88,7 +90,7 @@ class Keeper:
         self.kept = kept
         self._means = means
         self._web = kept.target.transport != "stdio"
-        self._pulse = Pulse(means.settings.health_s, stale=kept.stale)
+        self._pulse = Pulse(means.settings.refresh_s / LOOKS, stale=kept.stale)
         self._hints: set[str] = set()
         self._woken = asyncio.Event()
         self._ear: Listening | None = None
@@ -96,7 +98,7 @@ class Keeper:
         self._list_at = now + self._jittered(means.settings.refresh_s)
         if not kept.listed:
             self._list_at = now + random.uniform(0, FIRST_LIST_S)  # noqa: S311 - spreads load
-        self._check_at = now + self._jittered(means.settings.health_s) if self._web else float("inf")
+        self._check_at = now + self._jittered(self._pulse.usual_s) if self._web else float("inf")
 
     def hint(self, kinds: tuple[str, ...]) -> None:
         """Something says that these lists have changed."""

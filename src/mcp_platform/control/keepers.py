@@ -69,6 +69,11 @@ class Keepers:
         if kept is not None:
             kept[0].hint(hint.kinds)
 
+    def announced(self, upstream: str, method: str) -> None:
+        """A connection of control's own heard it."""
+        kind = method.removeprefix("notifications/").removesuffix("/list_changed")
+        self.hinted(ListsHint(upstream, (kind,)))
+
     async def run(self) -> None:
         """For ever; ends only by cancellation."""
         while True:

@@ -85,9 +85,9 @@ class HttpLink:
         found = self._found or await self._detect(call)
         if found.era == era.MODERN:
             return found
-        session = await self._session(None, call)
+        session = await self._session(key_of(self._target, owner, capabilities), call)
         if session is None:
-            return await self._sse.probe(timeout_s)
+            return await self._sse.probe(timeout_s, owner, capabilities)
         assert session.found is not None, "a session that is given out is open"
         return session.found
 

@@ -108,9 +108,10 @@ class SseLink:
             if not self._under_way and self._unused is not None:
                 self._unused.set()
 
-    async def probe(self, timeout_s: float) -> Found:
+    async def probe(self, timeout_s: float, owner: str | None = None, capabilities: bytes = b"{}") -> Found:
         """Reach the upstream and say what it is. Raises Fault(upstream_*) with `stage` in its data."""
-        session = await self._sessions.get(None, Call(method="ping", params=b"{}", timeout_s=timeout_s))
+        call = Call(method="ping", params=b"{}", owner=owner, capabilities=capabilities, timeout_s=timeout_s)
+        session = await self._sessions.get(key_of(self._target, owner, capabilities), call)
         assert session.peer.found is not None, "a session that is given out is open"
         return session.peer.found
 

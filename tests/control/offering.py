@@ -19,6 +19,7 @@ from tests.control.worlds import World, settings_in, world
 from tests.net.raw_upstream import Visit, answer, upstream
 
 CALM = Upstreams(refresh_s=300.0, call_timeout_s=2.0, connect_timeout_s=1.0, start_timeout_s=2.0)
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 QUICK = Upstreams(refresh_s=1.0, call_timeout_s=2.0, connect_timeout_s=1.0, start_timeout_s=2.0)
 """Asks ten times a second whether a server is there."""
 MEMBERS = {
@@ -49,13 +50,24 @@ class Offering:
     refuses: set[str] = field(default_factory=set)
     """Methods that do not exist."""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    ears: list[Visit] = field(default_factory=list)
+    """GET streams."""
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
 
     def named(self, method: str) -> list[dict[str, Any]]:
         return [body for body in self.asked if body.get("method") == method]
 
+    @property
+    def open_ears(self) -> list[Visit]:
+        return [ear for ear in self.ears if not ear.gone.is_set()]
+
     async def serve(self, visit: Visit) -> None:
         while request := await visit.request():
+            if request.startswith(b"GET"):
+                await visit.send(STREAM)
+                self.ears.append(visit)
+                await visit.until_closed()
+                return
             body = json.loads(request.partition(b"\r\n\r\n")[2] or b"{}")
             self.asked.append(body)
             if self.down:
@@ -92,6 +104,13 @@ class Offering:
             if start + self.page < len(items):
                 result["nextCursor"] = str(start + self.page)
         await self._send(visit, {"id": body["id"], "result": result})
+
+    async def announce(self, kind: str) -> None:
+        """Say on every open stream that a list changed."""
+        message = json.dumps({"jsonrpc": "2.0", "method": f"notifications/{kind}/list_changed"})
+        event = f"event: message\ndata: {message}\n\n".encode()
+        for ear in self.open_ears:
+            await ear.send(b"%x\r\n%b\r\n" % (len(event), event))
 
     @staticmethod
     async def _send(visit: Visit, message: dict[str, Any], status: bytes = b"200 OK") -> None:

@@ -207,3 +207,19 @@ async def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
         await until(lambda: _told(kept, {(identity, ("tools",))}))
         assert kept.here.watched.publisher.revision == revision
         assert audited(kept, "upstreams:server:refresh") == []
+
+
+async def test_control_listens_where_a_server_announces_changes(tmp_path: Path) -> None:
+    """Nobody has to call the server for that."""
+    declared = {"tools": {"listChanged": True}, "prompts": {}}
+    async with offering(tool("x"), capabilities=declared) as server, keeping(tmp_path) as kept:
+        identity = str((await kept.here.ask("server.add", name="s", url=server.url))["id"])
+        await until(lambda: _known(kept, identity))
+        await until(lambda: _heard(server))
+        server.lists["tools"] = [tool("x"), tool("y")]
+        await server.announce("tools")
+        await until(lambda: _is(kept, "s", awaiting=1))
+
+
+async def _heard(server: Any) -> bool:
+    return bool(server.open_ears)

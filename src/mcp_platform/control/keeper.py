@@ -125,9 +125,13 @@ class Keeper:
     async def run(self) -> None:
         """For ever; ends only by cancellation."""
         try:
+            heard_from_the_start = self.kept.listed
             while True:
-                await self._wait()
                 try:
+                    if heard_from_the_start:
+                        heard_from_the_start = False
+                        await self._listen(self.kept.capabilities)
+                    await self._wait()
                     await self._look()
                 except Exception as error:  # the root of a task that must go on: logged, and tried again
                     _log.error("keeper_failed", exc=error, upstream=self.kept.name)
@@ -140,10 +144,9 @@ class Keeper:
         """Until it is time for something."""
         while (wait_s := min(self._list_at, self._check_at) - clock.monotonic()) > 0:
             self._woken.clear()
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(
-                    min(wait_s, LONGEST_S)
-                ):  # wait_for would swallow a cancellation that comes with the event
+                async with asyncio.timeout(min(wait_s, LONGEST_S)):
                     await self._woken.wait()
 
     async def _look(self) -> None:
@@ -210,7 +213,7 @@ class Keeper:
         told = tuple(kind for kind in KINDS if kind in hinted and kind not in changed)
         if told:
             self._means.tell(self.kept.target.id, told)
-        await self._listen(looked)
+        await self._listen(looked.capabilities)
 
     def _turn(self) -> asyncio.Semaphore:
         if self._pulse.failures or self._pulse.stale:
@@ -264,9 +267,9 @@ class Keeper:
         if unit.connection.execute(query).scalar_one_or_none() != self.kept.target.id:
             raise Fault(SERVER_UNKNOWN)
 
-    async def _listen(self, looked: Looked) -> None:
+    async def _listen(self, capabilities: bytes) -> None:
         """Hear of changes, where the server says that it tells of them. What breaks later mends itself."""
-        if self._ear is not None or not self._web or not announces(looked.capabilities):
+        if self._ear is not None or not self._web or not announces(capabilities):
             return
         try:
             link = self._means.links.link(self.kept.target)

@@ -82,10 +82,9 @@ class Keepers:
                 await self._arrange()
             except Exception as error:  # the root of a task that must go on: logged, and tried again
                 _log.error("keepers_failed", exc=error)
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(
-                    ARRANGE_S
-                ):  # wait_for would swallow a cancellation that comes with the event
+                async with asyncio.timeout(ARRANGE_S):
                     await self._changed.wait()
 
     async def _arrange(self) -> None:

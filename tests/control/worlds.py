@@ -18,7 +18,7 @@ from mcp_platform.control.registry import ACTIONS
 from mcp_platform.control.start import publish_at_start
 from mcp_platform.features.audit.content import Examined
 from mcp_platform.features.audit.model import Row
-from mcp_platform.features.upstreams.check import Found, ServerSpec
+from mcp_platform.features.upstreams.check import Found, Reach, ServerSpec
 from mcp_platform.features.vault.keys import KeyRing
 from mcp_platform.store import migrate
 from mcp_platform.store.action import Touched
@@ -111,7 +111,8 @@ def settings_in(folder: Path) -> Settings:
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[World]:
+async def world(folder: Path, outside: Reach | None = None) -> AsyncIterator[World]:
+    """`outside` stands for the servers in memory."""
     data, settings = DataFolder(folder / "data"), settings_in(folder)
     first = initialise(data, settings, clock.now())
     ring = KeyRing.open(data, settings.vault.kek_file)
@@ -120,7 +121,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
     make_private(data.snapshot)
     reach = MemoryReach()
     watched = Watched(Publisher(data, ring.platform_id, ring.snapshot_private, settings))
-    executor = Executor(store, ring, settings, watched, reach, ACTIONS)
+    executor = Executor(store, ring, settings, watched, outside or reach, ACTIONS)
     try:
         await publish_at_start(executor, watched.publisher)
         yield World(data, settings, first, ring, store, watched, executor, reach)

@@ -23,7 +23,8 @@ class Visit:
             head = await self.reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
             return b""
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        named = head.lower().split(b"content-length: ")
+        length = int(named[1].split(b"\r\n")[0]) if len(named) > 1 else 0
         whole = head + await self.reader.readexactly(length)
         self.requests.append(whole)
         return whole

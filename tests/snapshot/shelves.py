@@ -1,5 +1,6 @@
 """Small and large snapshots for tests, put on a real shelf without SQL."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -7,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mcp_platform.features.apikeys.model import KeyRow
 from mcp_platform.features.identity.model import PrincipalRow
 from mcp_platform.features.rbac.model import MEMBER
-from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
+from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
 from mcp_platform.snapshot.codec import encode_rows, hash_of, sign_manifest
 from mcp_platform.snapshot.model import FORMAT, Manifest, bucket
 from mcp_platform.snapshot.shelf import Shelf
@@ -38,7 +39,16 @@ class Builder:
         self.shelf.write_shard(address, content)
         return address
 
-    def manifest(self, revision: int, keys: list[KeyRow], tools: list[ToolRow], shards: int = 1) -> Manifest:
+    def manifest(
+        self,
+        revision: int,
+        keys: list[KeyRow],
+        tools: list[ToolRow],
+        shards: int = 1,
+        prompts: Sequence[PromptRow] = (),
+        resources: Sequence[ResourceRow] = (),
+        templates: Sequence[TemplateRow] = (),
+    ) -> Manifest:
         buckets: list[list[object]] = [[] for _ in range(shards)]
         for row in keys:
             buckets[bucket(row.id, shards)].append(row)
@@ -54,8 +64,14 @@ class Builder:
             upstreams=self.put([upstream]),
             issuers=self.put([]),
             limits=self.put([]),
-            tools={"srv_a": [self.put(list(tools[at : at + 64])) for at in range(0, len(tools), 64)]},
+            tools={"srv_a": self._shards(tools)},
+            prompts={"srv_a": self._shards(prompts)},
+            resources={"srv_a": self._shards(resources)},
+            templates={"srv_a": self._shards(templates)},
         )
+
+    def _shards(self, rows: Sequence[object]) -> list[bytes]:
+        return [self.put(list(rows[at : at + 64])) for at in range(0, len(rows), 64)]
 
     def sign(self, manifest: Manifest) -> bytes:
         signed = sign_manifest(manifest, SIGNER)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcp_platform.base.errors import Fault
+from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow
 from mcp_platform.snapshot.take import Taker
 from tests.snapshot.shelves import Builder, key_row, tool_row
 
@@ -65,6 +66,45 @@ async def test_a_hundred_thousand_keys_never_stall_the_loop(tmp_path: Path) -> N
         stalls.append(max(await _longest_turn(taker, whole), await _longest_turn(taker, changed)))
     print(f"longest turn with 100,000 keys: {min(stalls) * 1000:.1f} ms (runs: {stalls})")
     assert min(stalls) < 0.020
+
+
+async def test_prompts_resources_and_templates_are_taken_like_tools(tmp_path: Path) -> None:
+    """What moved between shards stays, what went is gone, and what did not change is not read again."""
+    builder = Builder(tmp_path / "snapshot")
+    taker = Taker(builder.shelf)
+    prompts = [PromptRow("srv_a", "alpha", f"p{number}", f"p{number}", b"{}", "h") for number in range(70)]
+    resources = [resource_row(number) for number in range(130)]
+    templates = [TemplateRow("srv_a", "alpha", "x://{id}", "x://{id}", b"{}", "h")]
+    first = await taker.take(builder.manifest(1, [], [], prompts=prompts, resources=resources, templates=templates))
+    assert set(first.prompts) == {row.exposed for row in prompts}
+    assert first.resources == {row.exposed: row for row in resources}
+    assert set(first.templates) == {"x://{id}"}
+    second = await taker.take(builder.manifest(2, [], [], prompts=prompts, resources=resources[1:]))
+    assert second.prompts is first.prompts
+    assert second.resources == {row.exposed: row for row in resources[1:]}
+    assert second.templates == {}
+    assert set(first.templates) == {"x://{id}"}
+
+
+async def test_ten_thousand_resources_never_stall_the_loop(tmp_path: Path) -> None:
+    """The same bound as for keys."""
+    builder = Builder(tmp_path / "snapshot")
+    resources = [resource_row(number) for number in range(10_000)]
+    whole = builder.manifest(1, [], [], resources=resources)
+    changed = builder.manifest(2, [], [], resources=resources[1:])
+    stalls = []
+    for _ in range(3):
+        gc.collect()
+        taker = Taker(builder.shelf)
+        stalls.append(max(await _longest_turn(taker, whole), await _longest_turn(taker, changed)))
+    print(f"longest turn with 10,000 resources: {min(stalls) * 1000:.1f} ms (runs: {stalls})")
+    assert min(stalls) < 0.020
+
+
+def resource_row(number: int) -> ResourceRow:
+    uri = f"file:///srv/documents/{number}.md"
+    definition = b'{"uri":"%b","name":"document","description":"%b"}' % (uri.encode(), b"x" * 300)
+    return ResourceRow("srv_a", "alpha", uri, uri, definition, "h" * 64)
 
 
 async def _longest_turn(taker: Taker, manifest: object) -> float:

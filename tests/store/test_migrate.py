@@ -7,14 +7,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 
+from mcp_platform.base.config.settings import Upstreams
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.apikeys.tables import API_KEYS
 from mcp_platform.features.audit.tables import AUDIT_LOG
 from mcp_platform.features.jwt.tables import ISSUERS
 from mcp_platform.features.ratelimit.tables import LIMITS
+from mcp_platform.features.rbac.model import MEMBER
+from mcp_platform.features.rbac.tables import roles
 from mcp_platform.features.tokens.tables import ADMIN_TOKENS
 from mcp_platform.features.toolpolicy.tables import TOOL_POLICIES
-from mcp_platform.features.upstreams.tables import UPSTREAMS
+from mcp_platform.features.upstreams.tables import UPSTREAMS, tools, upstreams
 from mcp_platform.store import migrate
 from mcp_platform.store.engine import open_sqlite
 from mcp_platform.store.errors import SCHEMA_NEWER, SCHEMA_OLDER
@@ -95,3 +98,33 @@ def test_every_migration_can_be_told_by_its_file_name() -> None:
     folder = Path(migrate.__file__).parent / "migrations" / "versions"
     named = {file.stem.partition("_")[0] for file in folder.glob("[0-9]*.py")}
     assert named == {script.revision for script in migrate._scripts().walk_revisions()}
+
+
+def test_a_platform_of_before_prompts_goes_on_with_all_it_had(tmp_path: Path) -> None:
+    """0006: servers are as they were, not listed yet; who could do everything still can, nobody else can more."""
+    with opened(tmp_path / "a.db") as store:
+        migrate.downgrade(store.engine, "0005")
+        with store.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO upstreams (id, name, transport, url, access, version, has_credentials, interactive, "
+                    "enabled, era, created_at) VALUES ('ups_a', 'a', 'http', 'http://127.0.0.1:1/', x'00', 1, 0, 1, 1, "
+                    "'legacy', 1.0)"
+                )
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO upstream_tools (upstream_id, name, exposed, definition, definition_hash, input_schema,"
+                    " approved_at) VALUES ('ups_a', 't', 't', x'7b7d', 'h', x'7b7d', 1.0)"
+                )
+            )
+            connection.execute(
+                text("INSERT INTO roles (name, rules, built_in, created_at) VALUES ('mine', '[\"*/*\"]', 0, 1.0)")
+            )
+            assert connection.execute(text("SELECT rules FROM roles WHERE name = 'member'")).scalar() == '["*/*"]'
+        migrate.upgrade(store.engine)
+        with store.unit(1.0) as unit:
+            (row,) = upstreams(unit, Upstreams())
+            assert (row.name, row.capabilities, row.stale, row.instructions) == ("a", b"{}", "", "")
+            assert [tool.name for tool in tools(unit, "ups_a")] == ["t"]
+            assert {role.name: role.rules for role in roles(unit)} == {"member": MEMBER.rules, "mine": ("*/*",)}

@@ -39,6 +39,10 @@ CHECK_S = 10.0
 """Seconds a server may take to say that it is there."""
 FIRST_LIST_S = 15.0
 """Seconds after the start over which the first lists are spread."""
+LOOKS = 10
+"""Questions whether a server is there, for each list: they cost next to nothing, a list may cost much."""
+LONGEST_S = 3600.0
+"""Seconds of one wait: a server that is not asked by itself waits for ever, and no timer takes that."""
 BROKEN_S = 5.0
 """Seconds until a keeper that failed for a reason of ours goes on."""
 _ANSWERS = (UPSTREAM_GARBAGE, UPSTREAM_REFUSED, UPSTREAM_TOO_LARGE)
@@ -86,7 +90,7 @@ class Keeper:
         self.kept = kept
         self._means = means
         self._web = kept.target.transport != "stdio"
-        self._pulse = Pulse(means.settings.health_s, stale=kept.stale)
+        self._pulse = Pulse(means.settings.refresh_s / LOOKS, stale=kept.stale)
         self._hints: set[str] = set()
         self._woken = asyncio.Event()
         self._ear: Listening | None = None
@@ -94,7 +98,7 @@ class Keeper:
         self._list_at = now + self._jittered(means.settings.refresh_s)
         if not kept.listed:
             self._list_at = now + random.uniform(0, FIRST_LIST_S)  # noqa: S311 - spreads load
-        self._check_at = now + self._jittered(means.settings.health_s) if self._web else float("inf")
+        self._check_at = now + self._jittered(self._pulse.usual_s) if self._web else float("inf")
 
     def hint(self, kinds: tuple[str, ...]) -> None:
         """Something says that these lists have changed."""
@@ -121,9 +125,13 @@ class Keeper:
     async def run(self) -> None:
         """For ever; ends only by cancellation."""
         try:
+            heard_from_the_start = self.kept.listed
             while True:
-                await self._wait()
                 try:
+                    if heard_from_the_start:
+                        heard_from_the_start = False
+                        await self._listen(self.kept.capabilities)
+                    await self._wait()
                     await self._look()
                 except Exception as error:  # the root of a task that must go on: logged, and tried again
                     _log.error("keeper_failed", exc=error, upstream=self.kept.name)
@@ -136,8 +144,10 @@ class Keeper:
         """Until it is time for something."""
         while (wait_s := min(self._list_at, self._check_at) - clock.monotonic()) > 0:
             self._woken.clear()
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), wait_s)
+                async with asyncio.timeout(min(wait_s, LONGEST_S)):
+                    await self._woken.wait()
 
     async def _look(self) -> None:
         if self._list_at <= clock.monotonic():
@@ -203,7 +213,7 @@ class Keeper:
         told = tuple(kind for kind in KINDS if kind in hinted and kind not in changed)
         if told:
             self._means.tell(self.kept.target.id, told)
-        await self._listen(looked)
+        await self._listen(looked.capabilities)
 
     def _turn(self) -> asyncio.Semaphore:
         if self._pulse.failures or self._pulse.stale:
@@ -257,9 +267,9 @@ class Keeper:
         if unit.connection.execute(query).scalar_one_or_none() != self.kept.target.id:
             raise Fault(SERVER_UNKNOWN)
 
-    async def _listen(self, looked: Looked) -> None:
+    async def _listen(self, capabilities: bytes) -> None:
         """Hear of changes, where the server says that it tells of them. What breaks later mends itself."""
-        if self._ear is not None or not self._web or not announces(looked.capabilities):
+        if self._ear is not None or not self._web or not announces(capabilities):
             return
         try:
             link = self._means.links.link(self.kept.target)

@@ -69,6 +69,11 @@ class Keepers:
         if kept is not None:
             kept[0].hint(hint.kinds)
 
+    def announced(self, upstream: str, method: str) -> None:
+        """A connection of control's own heard it."""
+        kind = method.removeprefix("notifications/").removesuffix("/list_changed")
+        self.hinted(ListsHint(upstream, (kind,)))
+
     async def run(self) -> None:
         """For ever; ends only by cancellation."""
         while True:
@@ -77,8 +82,10 @@ class Keepers:
                 await self._arrange()
             except Exception as error:  # the root of a task that must go on: logged, and tried again
                 _log.error("keepers_failed", exc=error)
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), ARRANGE_S)
+                async with asyncio.timeout(ARRANGE_S):
+                    await self._changed.wait()
 
     async def _arrange(self) -> None:
         wanted = {kept.target.id: kept for kept in await self._means.executor.read(_in_use)}

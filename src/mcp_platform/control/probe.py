@@ -25,6 +25,7 @@ from mcp_platform.net.transports.host_link import HostConnection, HostLink
 from mcp_platform.net.transports.http_link import HttpLink
 from mcp_platform.net.transports.listing import EVERY_CAPABILITY, LISTER, list_all
 from mcp_platform.net.transports.model import Call, Credentials, Target
+from mcp_platform.net.transports.sse_link import SseLink
 from mcp_platform.net.upstream_errors import UPSTREAM_TIMEOUT
 
 MAX_LOOK_S = 240.0
@@ -86,7 +87,8 @@ class Probe:
 
     async def _over_http(self, spec: ServerSpec, target: Target) -> Found:
         client = HttpClient(max_connections=4, connect_timeout_s=self._settings.connect_timeout_s)
-        link = HttpLink(target, client, _Own(spec), self._settings)
+        way = SseLink if spec.transport == "sse" else HttpLink
+        link = way(target, client, _Own(spec), self._settings)
         try:
             return await self._look(link, spec)
         finally:
@@ -104,7 +106,7 @@ class Probe:
             await self._host.forget(target.id)
             self._broker.forget(target.id)
 
-    async def _look(self, link: HttpLink | HostLink, spec: ServerSpec) -> Found:
+    async def _look(self, link: HttpLink | SseLink | HostLink, spec: ServerSpec) -> Found:
         # A server that agents share is told of no capability by them either.
         capabilities = EVERY_CAPABILITY if spec.interactive else b"{}"
         seen = await link.probe(self._settings.start_timeout_s, LISTER, capabilities)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_platform.features.rbac.check import Allowed, is_role_name, is_rule
+from mcp_platform.features.rbac.check import Allowed, is_role_name, is_rule, is_tool_rule
 
 SERVERS = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
 TOOLS = st.text(
@@ -70,3 +70,86 @@ def test_role_names_are_plain() -> None:
     assert is_role_name("member")
     for wrong in ("", "Member", "a b", "a/b", "-a", "a" * 65, "a\n"):
         assert not is_role_name(wrong)
+
+
+NAMES = st.text(
+    st.characters(blacklist_characters="*", min_codepoint=0x20, blacklist_categories=["Cc", "Cs"]),
+    min_size=1,
+    max_size=60,
+)
+KINDS = ("", "prompts:", "resources:")
+
+
+def _permits(allowed: Allowed, kind: str, server: str, name: str) -> bool:
+    return {
+        "": allowed.permits,
+        "prompts:": allowed.permits_prompt,
+        "resources:": allowed.permits_resource,
+    }[kind](server, name)
+
+
+def _rule(allowed: Allowed, kind: str, server: str, name: str) -> str:
+    return {"": allowed.rule, "prompts:": allowed.rule_prompt, "resources:": allowed.rule_resource}[kind](server, name)
+
+
+@given(st.sampled_from(KINDS), st.sampled_from(KINDS), SERVERS, NAMES, SERVERS, NAMES)
+def test_a_rule_about_one_kind_of_thing_allows_no_other(
+    kind: str, other_kind: str, server: str, name: str, other: str, other_name: str
+) -> None:
+    for sides, allows in (
+        ("*/*", True),
+        (f"{server}/*", other == server),
+        (f"*/{name}", other_name == name),
+        (f"{server}/{name}", (other, other_name) == (server, name)),
+    ):
+        rule = kind + sides
+        assert is_rule(rule)
+        allowed = Allowed.of([rule])
+        expected = allows and kind == other_kind
+        assert _permits(allowed, other_kind, other, other_name) == expected
+        assert (_rule(allowed, other_kind, other, other_name) == rule) == expected
+        narrowed = Allowed.of([f"{each}*/*" for each in KINDS], scopes=[rule])
+        assert _permits(narrowed, other_kind, other, other_name) == expected
+        assert not _permits(Allowed.of([rule], scopes=[]), other_kind, other, other_name)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "prompts:*/*",
+        "prompts:wiki/summary",
+        "resources:*/*",
+        "resources:wiki/file:///a/b?c#d",
+        "resources:*/x://1",
+        "resources:wiki/" + "x" * 2048,
+    ],
+)
+def test_rules_speak_of_prompts_and_resources(rule: str) -> None:
+    assert is_rule(rule)
+    assert not is_tool_rule(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "prompts:",
+        "prompts:/x",
+        "prompts:wiki",
+        "prompts:wi*/x",
+        "Prompts:wiki/x",
+        "prompts: wiki/x",
+        "prompts:prompts:wiki/x",
+        "tools:wiki/x",
+        "templates:wiki/x",
+        "resources:wiki/x*",
+        "resources:wiki/a\nb",
+        "resources:wiki/" + "x" * 2200,
+        "prompts:wiki/" + "x" * 300,
+    ],
+)
+def test_what_only_looks_like_such_a_rule_allows_nothing(rule: str) -> None:
+    assert not is_rule(rule)
+    allowed = Allowed.of([rule])
+    for kind in KINDS:
+        for name in ("x", "x*", "a\nb", "x" * 300):
+            assert not _permits(allowed, kind, "wiki", name)

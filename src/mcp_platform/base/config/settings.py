@@ -153,11 +153,9 @@ class Upstreams:
     process_idle_s: Seconds = 600.0
     """Seconds after which an unused process that belongs to one principal is stopped."""
     refresh_s: Seconds = 300.0
-    """Seconds, about, between two lists of all that a server over HTTP offers, whether it announced a change or not. A
-    stdio server is listed at the platform's start, when it announces a change, and when you ask."""
-    health_s: Seconds = 30.0
-    """Seconds, about, between two questions to a server over HTTP whether it is there. One that is not is asked again
-    after 2, then later and later, up to four times this. A stdio server is not asked: it runs when it is called."""
+    """Seconds, about, between two lists of all that a server over HTTP offers, whether it announced a change or not; a
+    tenth of it between two questions whether it is there. One that is not is asked after 2 seconds, then later and
+    later. A stdio server is listed at the platform's start, when it announces a change, and when you ask."""
     isolation: Isolation = "none"
     """How stdio servers are confined. This version knows only `none`. Warning: this allows a stdio server to do
     whatever the platform's own user may do."""

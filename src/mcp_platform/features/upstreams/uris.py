@@ -6,7 +6,7 @@ begin that way, so it can mean no other server's.
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 SCHEME = "mcpp://"
 MAX_URI_CHARACTERS = 2048
@@ -14,7 +14,6 @@ MAX_URI_CHARACTERS = 2048
 request line, and ours is written with up to three for one."""
 
 _FORM = re.compile(r"[^\x00-\x20\x7f]+")
-_QUALIFIED = re.compile(r"mcpp://([a-z0-9][a-z0-9_-]{0,31})/(.+)", re.ASCII)
 _EXPRESSION = re.compile(r"(\{[^{}]*\})")
 
 
@@ -33,18 +32,6 @@ def qualified_template(server: str, template: str) -> str:
     parts = _EXPRESSION.split(template)
     encoded = [part if number % 2 else quote(part, safe="") for number, part in enumerate(parts)]
     return f"{SCHEME}{server}/{''.join(encoded)}"
-
-
-def split_qualified(uri: str) -> tuple[str, str] | None:
-    """The server and its own URI that a qualified one means; None where it is none."""
-    form = _QUALIFIED.fullmatch(uri)
-    if form is None:
-        return None
-    try:
-        own = unquote(form[2], errors="strict")
-    except UnicodeDecodeError:
-        return None
-    return (form[1], own) if is_uri(own) else None
 
 
 def exposed_uri(server: str, uri: str, taken: Mapping[str, str], *, template: bool = False) -> str:

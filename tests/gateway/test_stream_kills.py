@@ -7,13 +7,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.conformance.upstream import http_upstream, line
 from tests.gateway.door import Door
 from tests.gateway.events import Events, get, opened
-from tests.gateway.test_listen import listen
+from tests.gateway.test_listen import KEY, listen
 from tests.gateway.test_sse_endpoints import SseSession
 from tests.gateway.test_subscriptions import UPDATED, tool_of, update, uri_of
 from tests.gateway.wires import LegacySession, Wire, wires_to_each_worker
@@ -190,3 +191,21 @@ def test_a_subscription_outlives_its_server(platform: Platform) -> None:
     update(platform, "stdio", session)
     while stream.message()["method"] != UPDATED:
         pass
+
+
+def test_a_platform_that_stops_ends_its_streams_at_once(tmp_path: Path) -> None:
+    """A stream that may be open for hours is nothing to wait for; a listen is answered at its end (2026-07-28)."""
+    with running_platform(tmp_path) as running:
+        session = LegacySession(Wire(running), running.api_key)
+        stream = opened(running, session.headers)
+        modern = listen(Wire(running), running.api_key, 4, toolsListChanged=True)
+        modern.message()
+        older = SseSession(running, running.api_key)
+        began = time.monotonic()
+        running.stop()
+        took_s = time.monotonic() - began
+        assert stream.rest() == []
+        assert older.events.rest() == []
+        (last,) = modern.rest()
+        assert (last["id"], last["result"]["resultType"], last["result"]["_meta"][KEY]) == (4, "complete", 4)
+        assert took_s < 5.0, "the drain waits 20 s for what does not end by itself"

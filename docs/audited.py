@@ -11,7 +11,10 @@ Table = Callable[[Sequence[str], Iterable[Sequence[str]]], list[str]]
 DATA_PLANE = tuple(f"mcp_platform.{name}." for name in ("gateway", "net", "wire", "journal", "features.cors"))
 BESIDES = (
     ("a notification", "`Answered`", "before it is acknowledged"),
+    ("`GET /mcp`, a legacy session's stream, new or resumed", "`Answered`", "before it is opened"),
     ("`DELETE /mcp`, the end of a session", "`Answered`", "before it ends"),
+    ("`GET /sse`, a stream of 2024-11-05; what is posted to it as any message", "`Answered`", "before it is opened"),
+    ("each message of a batch", "as if it came alone", "as if it came alone"),
     ("a client's answer to a question of a server", "`Answered`", "before it is passed on"),
     ("whatever is refused, from the first byte on", "`Refusal`", "not awaited; many of one address are summed up"),
 )

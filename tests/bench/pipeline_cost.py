@@ -22,6 +22,7 @@ from mcp_platform.features.identity.model import PrincipalRow
 from mcp_platform.features.rbac.model import MEMBER
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 from mcp_platform.gateway import pipeline
+from mcp_platform.gateway.hub import Hub
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.world import World
 from mcp_platform.net.transports.model import Answer, Call, Caller
@@ -40,7 +41,7 @@ class _Exchange:
     """A request whose answer goes nowhere."""
 
     def __init__(self, headers: dict[str, str], body: bytes) -> None:
-        self.method, self.path, self.headers, self.body = "POST", "/mcp", headers, body
+        self.method, self.path, self.query, self.headers, self.body = "POST", "/mcp", "", headers, body
         self.address, self.also, self.status = "127.0.0.1", b"", 0
         self.gone = self.started = False
         self.waiting_bytes = 0
@@ -118,7 +119,12 @@ async def _world() -> tuple[World, str]:
     snapshot = Snapshot(*found.values())
     nothing: dict[str, Any] = dict.fromkeys(_needed(World))
     nothing.update(
-        settings=Settings(), slot=0, mac_key=_MAC_KEY, schemas=Schemas(), links=_Links(), lists_seal=b"s" * 32
+        settings=Settings(),
+        slot=0,
+        mac_key=_MAC_KEY,
+        schemas=Schemas(),
+        links=_Links(),
+        hub=Hub(_Links(), per_principal=1),  # type: ignore[arg-type]  # nobody listens
     )
     world = World(**{**nothing, "journal": _Journal(), "resource": "http://127.0.0.1/mcp"})
     await world.take(snapshot)

@@ -119,3 +119,28 @@ def test_a_stream_ends_with_its_key_and_with_its_session(platform: Platform, doo
         assert stream.rest() == []
         if how == "key":
             break
+
+
+def test_a_stream_ends_with_the_key_that_opened_it_whatever_others_the_session_has(
+    platform: Platform, door: Door
+) -> None:
+    """Two keys of one agent: a stream each, and the rest of a call that was resumed with the second."""
+    first, second = (door.ask("key.create", principal="two-keys", agent="same", roles=["member"]) for _ in range(2))
+    session = LegacySession(Wire(platform), first["api_key"])
+    other = {**session.headers, "Authorization": f"Bearer {second['api_key']}"}
+    stays = opened(platform, session.headers)
+    cut = opened(platform, other)
+    params = {"name": "progress", "arguments": {"steps": 30, "pause_s": 0.1}, "_meta": {"progressToken": 1}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    caller = Wire(platform)
+    begun = Events(caller.send(json.dumps(body).encode(), session.headers)).next()
+    assert begun is not None
+    caller.close()
+    resumed = Events(get(Wire(platform), other, begun.id))
+    resumed.next()
+    door.ask("key.revoke", id=second["id"])
+    assert cut.rest() == []
+    assert all("result" not in each for each in resumed.rest())
+    door.ask("role.create", name="two-keys-more", rules=["odd/echo"])
+    door.ask("role.revoke", principal="two-keys", name="member")
+    assert stays.message()["method"].endswith("/list_changed")

@@ -79,7 +79,7 @@ class ClientStream:
         if self.done:
             self._detach()
         else:
-            exchange.on_gone(lambda: self._left(exchange))
+            exchange.on_gone(lambda: self.leave(exchange))
         return over
 
     def send(self, message: bytes) -> None:
@@ -98,6 +98,11 @@ class ClientStream:
             return
         self._spoke_at = clock.monotonic()
         exchange.write(event)
+
+    def leave(self, exchange: Exchange) -> None:
+        """End this connection, if it is the one there is; the stream may go on over another."""
+        if self._exchange is exchange:
+            self._detach()
 
     def finish(self, message: bytes | None = None) -> None:
         """End the stream, with `message` as its last."""
@@ -140,7 +145,3 @@ class ClientStream:
                 exchange.end()
         if self._over is not None and not self._over.done():
             self._over.set_result(None)
-
-    def _left(self, exchange: Exchange) -> None:
-        if self._exchange is exchange:
-            self._detach()

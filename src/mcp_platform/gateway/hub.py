@@ -8,8 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -209,7 +208,8 @@ class Hub:
             return
         audience.identity = identity
         for uri, item in list(audience.uris.items()):
-            if endpoint.find(item, identity.allowed) is None and endpoint.resource(uri, identity.allowed) is None:
+            found = endpoint.resource(uri, identity.allowed)
+            if found is None or (found.upstream.id, found.name) != (item.upstream.id, item.name):
                 self.unwatch(audience, uri)
         looks = self._looks(audience)
         for kind, look in looks.items():
@@ -231,30 +231,18 @@ class Hub:
     def _listen_for_lists(self, audience: Audience) -> None:
         """At each server whose things it sees and which announces changes. Not at processes of its own: their news
         come with its calls, and one would have to be started to hear more."""
-        before, audience.lists = audience.lists, {}
-        endpoint = self._endpoints.at(audience.endpoint) if self._endpoints is not None else None
-        for row in endpoint.upstreams.values() if endpoint is not None else ():
-            if row.enabled and not (row.interactive and row.transport == "stdio"):
-                kinds = self._announced_to(audience, row)
-                place = audience.place(row)
-                if kinds:
-                    audience.lists[place] = kinds
-                if kinds and before.get(place) != kinds:
-                    self._ears.add(place, target_of(row), audience.client_info, kinds)
+        assert self._visible is not None, "nobody is let in before the first snapshot"
+        sources = self._visible.sources(audience.endpoint, audience.identity.allowed, audience.kinds)
+        lists = {audience.place(row): kinds for row, kinds in sources}
+        if lists == audience.lists:
+            return
+        before, audience.lists = audience.lists, lists
+        for row, kinds in sources:
+            if before.get(audience.place(row)) != kinds:
+                self._ears.add(audience.place(row), target_of(row), audience.client_info, kinds)
         for place, kinds in before.items():
-            if audience.lists.get(place) != kinds:
+            if lists.get(place) != kinds:
                 self._ears.remove(place, kinds)
-
-    def _announced_to(self, audience: Audience, row: UpstreamRow) -> tuple[str, ...]:
-        """Kinds of lists of which the server announces changes, and of which the audience sees something."""
-        visible = self._visible
-        assert visible is not None, "nobody is let in before the first snapshot"
-        allowed = audience.identity.allowed
-        return tuple(
-            kind
-            for kind in sorted(audience.kinds.intersection(announces(row.capabilities)))
-            if visible.concerns(audience.endpoint, allowed, kind, row.id)
-        )
 
     def _resource_updated(self, place: Place, params: bytes) -> None:
         """A server says that a resource changed, or one below it (2025-11-25, server/resources)."""
@@ -304,14 +292,3 @@ class Hub:
 def kinds_of(method: str) -> tuple[str, ...]:
     """The kind of list whose change `method` announces."""
     return tuple(kind for kind in KINDS if method == f"notifications/{kind}/list_changed")
-
-
-@lru_cache(maxsize=4096)
-def announces(capabilities: bytes) -> frozenset[str]:
-    """The kinds of lists of which a server with these capabilities announces changes."""
-    try:
-        declared = msgspec.json.decode(capabilities, type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError):
-        return frozenset()
-    found = (kind for kind in KINDS if isinstance(declared.get(kind), dict))
-    return frozenset(kind for kind in found if declared[kind].get("listChanged") is True)

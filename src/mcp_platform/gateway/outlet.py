@@ -21,7 +21,7 @@ from mcp_platform.wire.modern import LOG_LEVELS
 
 __all__ = ["Exchange", "Outlet", "Reply"]
 
-LONG_S = 0.25
+LONG_S = 0.05
 """Seconds after which a call that may be resumed is answered as a stream, whether there is something to say or not:
 from then on its client can come back for the answer."""
 Opener = Callable[[], ClientStream]

@@ -130,6 +130,8 @@ class Owners:
         self._slot = slot
         self._open = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._relayed: set[FrameStream[Whole | Begin | Part | End]] = set()
+        """Streams of other workers that go through here."""
 
     async def forward(self, slot: int, exchange: Exchange, away: ErrorKind = PARKED_GONE) -> None:
         """Let worker `slot` answer. Raises Fault of kind `away` where there is no such worker now."""
@@ -145,6 +147,8 @@ class Owners:
             raise Fault(PARKED_GONE)
         stream = await self._connect(slot)
         exchange.on_gone(stream.close)
+        if exchange.method == "GET":
+            self._relayed.add(stream)
         try:
             stream.send(_hop(exchange))
             await self._relay(stream, exchange)
@@ -156,6 +160,12 @@ class Owners:
             if not exchange.gone:
                 exchange.end()
         finally:
+            self._relayed.discard(stream)
+            stream.close()
+
+    def drain(self) -> None:
+        """This worker stops: end the streams of others that go through it. Answers to calls go on."""
+        for stream in list(self._relayed):
             stream.close()
 
     def tell_others(self, exchange: Exchange) -> None:

@@ -80,6 +80,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
         server.listen(sock)
     await stop.wait()
     world.hub.drain()
+    world.owners.drain()
     await server.drain(0 if orphaned.is_set() else inherited.settings.processes.drain_s)
     hops.close()
     for task in tasks:

@@ -99,8 +99,8 @@ class Homes:
 
     def open(
         self, session: Session, identity: Identity, endpoint: Endpoint, until: float, exchange: Exchange
-    ) -> "asyncio.Future[None]":
-        """A new stream of the session; the future is done when the connection has ended. Raises
+    ) -> "tuple[ClientStream, asyncio.Future[None]]":
+        """A new stream of the session, and what is done when the connection has ended. Raises
         Fault(streams_too_many)."""
         home = self._home(session, identity, endpoint, until)
         home.voice.prune()
@@ -109,7 +109,7 @@ class Homes:
         primes = session.version >= PRIMED
         stream = self._kept.begin(identity.principal.id, session.mark, None, answers=False, primes=primes)
         home.voice.streams.append(stream)
-        return stream.attach(exchange)
+        return stream, stream.attach(exchange)
 
     def adopt(
         self, session: Session, identity: Identity, endpoint: Endpoint, until: float, stream: ClientStream

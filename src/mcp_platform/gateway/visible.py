@@ -1,9 +1,12 @@
 """What a caller sees in the lists of an endpoint, as one number to compare: whether a change concerns it."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
 
 from mcp_platform.features.rbac.check import Allowed
-from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow
+from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
 from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.endpoints import Endpoints
 
@@ -17,7 +20,10 @@ class Visible:
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
-        self._known: dict[tuple[str, int, str], tuple[int, frozenset[str], Allowed]] = {}
+        self._known: dict[tuple[str, int, str], tuple[int, frozenset[str]]] = {}
+        self._alive: dict[int, Allowed] = {}
+        """What ids are known of, so that each stays its own."""
+        self._sources: dict[tuple[str, int, frozenset[str]], tuple[tuple[UpstreamRow, tuple[str, ...]], ...]] = {}
 
     def look(self, endpoint: str, allowed: Allowed, kind: str) -> int:
         """A number that is another when the list of `kind` is another for callers who may do `allowed`."""
@@ -27,16 +33,38 @@ class Visible:
         """Whether such callers see anything of that upstream in the list."""
         return upstream in self._of(endpoint, allowed, kind)[1]
 
-    def _of(self, name: str, allowed: Allowed, kind: str) -> tuple[int, frozenset[str], Allowed]:
-        # The authenticator of a revision holds one Allowed for each set of roles and scopes; it is kept here, so that
-        # its id stays its own.
+    def sources(
+        self, endpoint: str, allowed: Allowed, kinds: frozenset[str]
+    ) -> tuple[tuple[UpstreamRow, tuple[str, ...]], ...]:
+        """The servers that announce changes of what such callers see, and of which kinds of lists."""
+        self._alive[id(allowed)] = allowed
+        key = (endpoint, id(allowed), kinds)
+        found = self._sources.get(key)
+        if found is None:
+            found = self._sources[key] = tuple(self._announcing(endpoint, allowed, kinds))
+        return found
+
+    def _announcing(
+        self, name: str, allowed: Allowed, kinds: frozenset[str]
+    ) -> Iterator[tuple[UpstreamRow, tuple[str, ...]]]:
+        endpoint = self._endpoints.at(name)
+        for row in endpoint.upstreams.values() if endpoint is not None else ():
+            if row.enabled and not (row.interactive and row.transport == "stdio"):
+                announced = sorted(kinds.intersection(announces(row.capabilities)))
+                told = tuple(kind for kind in announced if self.concerns(name, allowed, kind, row.id))
+                if told:
+                    yield row, told
+
+    def _of(self, name: str, allowed: Allowed, kind: str) -> tuple[int, frozenset[str]]:
+        # The authenticator of a revision holds one Allowed for each set of roles and scopes.
+        self._alive[id(allowed)] = allowed
         key = (name, id(allowed), kind)
         known = self._known.get(key)
         if known is None:
             endpoint = self._endpoints.at(name)
             seen = list(_seen(endpoint, allowed, kind)) if endpoint is not None else []
             upstreams = frozenset(upstream for _, _, upstream in seen)
-            known = self._known[key] = (hash(frozenset(seen)), upstreams, allowed)
+            known = self._known[key] = (hash(frozenset(seen)), upstreams)
         return known
 
 
@@ -60,3 +88,13 @@ def _permits(allowed: Allowed, row: ToolRow | PromptRow | ResourceRow | Template
     if isinstance(row, PromptRow):
         return allowed.permits_prompt(row.server, row.name)
     return allowed.permits_resource(row.server, row.uri if isinstance(row, ResourceRow) else row.template)
+
+
+def announces(capabilities: bytes) -> frozenset[str]:
+    """The kinds of lists of which a server with these capabilities announces changes."""
+    try:
+        declared = msgspec.json.decode(capabilities, type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError):
+        return frozenset()
+    found = (kind for kind in KINDS if isinstance(declared.get(kind), dict))
+    return frozenset(kind for kind in found if declared[kind].get("listChanged") is True)

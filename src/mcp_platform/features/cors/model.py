@@ -3,7 +3,7 @@
 Never a wildcard, and never credentials: cookies mean nothing there, and a page sends its key itself.
 """
 
-METHODS = "POST, DELETE, OPTIONS"
+METHODS = "GET, POST, DELETE, OPTIONS"
 REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",

@@ -27,10 +27,11 @@ CHECKS = (
     "record",
     "confinement",
     "upstreams",
+    "virtual_servers",
     "issuers",
 )
 """Modules of cli/checks, in the order of the report."""
-ASKING = ("running", "upstreams", "issuers")
+ASKING = ("running", "upstreams", "virtual_servers", "issuers")
 """Those that ask control for more than its status."""
 PATIENCE_S = 5.0
 """Seconds for control to say how it is: it takes milliseconds."""

@@ -133,10 +133,20 @@ class Issuers:
             raise Refused("iss")
         return issuer
 
-    def _read_claims(self, claims: dict[str, Any], issuer: IssuerRow, now: float) -> Token:
-        ours = issuer.audiences or (self._resource,)
-        if not any(each in ours for each in _texts(claims.get("aud"), "aud")):
+    def _meant_for(self, claims: dict[str, Any], issuer: IssuerRow) -> frozenset[str] | None:
+        """Which virtual servers a token is for alone; None: every endpoint. One for `/mcp` opens virtual servers too,
+        which offer nothing that `/mcp` does not; one for `/mcp/NAME` opens that and no other (RFC 8707)."""
+        named = _texts(claims.get("aud"), "aud")
+        if any(each in (issuer.audiences or (self._resource,)) for each in named):
+            return None
+        below = f"{self._resource}/"
+        names = frozenset(each.removeprefix(below) for each in named if each.startswith(below))
+        if issuer.audiences or not names:
             raise Refused("aud")
+        return names
+
+    def _read_claims(self, claims: dict[str, Any], issuer: IssuerRow, now: float) -> Token:
+        only = self._meant_for(claims, issuer)
         expires = _moment(claims, "exp")
         if expires is None or now >= expires:
             raise Refused("exp")
@@ -160,6 +170,7 @@ class Issuers:
             issued=issued,
             expires=expires,
             roles=_roles_of(claims, issuer),
+            only=only,
         )
 
 

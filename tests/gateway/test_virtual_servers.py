@@ -1,0 +1,210 @@
+"""Virtual servers at the public door: who sees what, and that nothing of one endpoint is worth anything at another."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.door import Door
+from tests.gateway.wires import Wire
+from tests.journeys.platform import LEGACY, Answer, Platform, modern_request, running_platform
+from tests.journeys.stock_servers import legacy_stdio, legacy_stdio_npm, modern_stdio
+from tests.peers.environments import python_of
+
+pytestmark = pytest.mark.peers
+SERVERS = Path(__file__).parents[1] / "peers" / "servers"
+ELICITATION = {"elicitation": {"form": {}}}
+ACCEPT = {"action": "accept", "content": {"colour": "green"}}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Four servers; virtual server `both` of two of them, `asking` of the one that asks, `few` for a role."""
+    folder = tmp_path_factory.mktemp("virtual")
+    with running_platform(folder) as running:
+        running.cli("server", "add", "odd", "--", str(python_of("mcp1")), str(SERVERS / "eliciting_legacy.py"))
+        running.cli("server", "add", "time", "--", *modern_stdio())
+        running.cli("server", "add", "sqlite", "--", *legacy_stdio(folder))
+        running.cli("server", "add", "everything", "--", *legacy_stdio_npm())
+        running.cli("role", "create", "insider", "--allow", "time/*")
+        chosen = ["--tool", "time/get_current_time", "--tool", "odd/echo"]
+        running.cli("virtual", "create", "both", *chosen, "--title", "Both", "--description", "Time and echo.")
+        running.cli("virtual", "add", "both", "--tool", "odd/add", "--as", "sum", "--describe", "Adds two numbers.")
+        running.cli("virtual", "create", "asking", "--tool", "odd/ask", "--tool", "odd/echo")
+        running.cli("virtual", "create", "few", "--tool", "time/get_current_time", "--role", "insider")
+        running.cli("virtual", "create", "off", "--tool", "time/get_current_time")
+        running.cli("virtual", "set", "off", "--disable")
+        yield running
+
+
+def key_of(platform: Platform, principal: str, *roles: str) -> str:
+    return str(Door(platform).ask("key.create", principal=principal, agent="agent", roles=list(roles))["api_key"])
+
+
+def at(platform: Platform, name: str, method: str, params: dict[str, Any] | None = None, **more: Any) -> Answer:
+    return platform.rpc(method, params, path=f"/mcp/{name}", **more)
+
+
+def tools(answer: Answer) -> list[str]:
+    return [tool["name"] for tool in answer.json()["result"]["tools"]]
+
+
+def text(answer: Answer) -> str:
+    return str(answer.json()["result"]["content"][0]["text"])
+
+
+def code(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.json()["error"]["data"]["error"]
+
+
+def legacy(platform: Platform, path: str, message: dict[str, Any], session: str | None = None, **more: str) -> Answer:
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "Authorization": f"Bearer {more.get('key', platform.api_key)}",
+        **({"Mcp-Session-Id": session, "MCP-Protocol-Version": LEGACY} if session else {}),
+    }
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, **message}).encode()
+    return platform.request(more.get("method", "POST"), path, body, headers)
+
+
+def initialize(platform: Platform, path: str) -> Answer:
+    info = {"name": "test", "version": "1"}
+    params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": info}
+    return legacy(platform, path, {"method": "initialize", "params": params})
+
+
+def test_a_virtual_server_lists_and_serves_what_was_chosen_in_the_operators_words(platform: Platform) -> None:
+    listed = at(platform, "both", "tools/list").json()["result"]["tools"]
+    assert [tool["name"] for tool in listed] == ["echo", "get_current_time", "sum"]
+    assert listed[2]["description"] == "Adds two numbers."
+    assert listed[2]["inputSchema"]["properties"].keys() == {"a", "b"}
+    call = {"name": "sum", "arguments": {"a": 20, "b": 22}}
+    assert text(at(platform, "both", "tools/call", call)) == "42"
+    refused = at(platform, "both", "tools/call", {"name": "sum", "arguments": {"a": "twenty"}}).json()["result"]
+    assert refused["isError"] is True
+    for hidden in ("add", "read_query", "odd.add"):
+        assert code(at(platform, "both", "tools/call", {"name": hidden})) == (400, "tool_unknown")
+    found = at(platform, "both", "server/discover").json()["result"]
+    assert found["instructions"].startswith("Both\n\nTime and echo.")
+
+
+def test_the_unknown_the_disabled_and_the_forbidden_look_the_same(platform: Platform) -> None:
+    """404 after authentication; nobody learns which names there are."""
+    outsider = key_of(platform, "outsider", "member")
+    answers = [at(platform, name, "tools/list", key=outsider) for name in ("nothing", "off", "few")]
+    assert {answer.status for answer in answers} == {404}
+    assert len({answer.body for answer in answers}) == 1
+    first = {name: value for name, value in answers[0].headers.items() if name not in ("date",)}
+    assert all({n: v for n, v in a.headers.items() if n not in ("date",)} == first for a in answers)
+    for name in ("nothing", "off", "few", "both"):
+        refused = at(platform, name, "tools/list", key="mcpp_wrong")
+        assert refused.status == 401
+        assert refused.headers["www-authenticate"].startswith('Bearer realm="mcp-platform"')
+    for path in ("/mcp/", "/mcp/Both", "/mcp/both/", "/mcp/both/x", "/mcp/b.c", f"/mcp/{'x' * 33}"):
+        assert platform.rpc("tools/list", path=path).status == 404
+
+
+def test_who_holds_its_role_comes_in_and_sees_what_their_own_roles_allow(platform: Platform) -> None:
+    """A virtual server widens nothing."""
+    insider, member = key_of(platform, "insider", "insider"), platform.api_key
+    assert tools(at(platform, "few", "tools/list", key=insider)) == ["get_current_time"]
+    assert at(platform, "few", "tools/list", key=member).status == 404
+    assert tools(at(platform, "both", "tools/list", key=insider)) == ["get_current_time"]
+    call = {"name": "echo", "arguments": {"text": "x"}}
+    assert code(at(platform, "both", "tools/call", call, key=insider)) == (400, "tool_unknown")
+    assert at(platform, "both", "tools/call", call, key=member).status == 200
+
+
+def test_a_session_of_one_endpoint_is_worthless_at_another(platform: Platform) -> None:
+    sessions = {}
+    for path in ("/mcp", "/mcp/both", "/mcp/asking"):
+        answer = initialize(platform, path)
+        assert answer.status == 200, answer
+        sessions[path] = answer.headers["mcp-session-id"]
+    for path, session in sessions.items():
+        for other in sessions:
+            listed = legacy(platform, other, {"method": "tools/list"}, session)
+            assert listed.status == (200 if other == path else 404), (path, other)
+            if other != path:
+                assert legacy(platform, other, {}, session, method="DELETE").status == 404
+    assert tools(legacy(platform, "/mcp/both", {"method": "tools/list"}, sessions["/mcp/both"])) == [
+        "echo",
+        "get_current_time",
+        "sum",
+    ]
+    assert legacy(platform, "/mcp/both", {}, sessions["/mcp/both"], method="DELETE").status == 200
+    assert legacy(platform, "/mcp/both", {"method": "tools/list"}, sessions["/mcp/both"]).status == 404
+
+
+def test_a_request_state_of_one_endpoint_is_worthless_at_another(platform: Platform) -> None:
+    """The same tool of the same server, called by the same principal with the same arguments."""
+
+    def ask(path: str, **more: Any) -> Answer:
+        body, headers = modern_request("tools/call", {"name": "ask", "arguments": {}, **more}, platform.api_key)
+        message = json.loads(body)
+        message["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = ELICITATION
+        return platform.request("POST", path, json.dumps(message).encode(), headers)
+
+    for path, other in (("/mcp/asking", "/mcp"), ("/mcp", "/mcp/asking")):
+        result = ask(path).json()["result"]
+        assert result["resultType"] == "input_required"
+        given = {
+            "inputResponses": dict.fromkeys(result["inputRequests"], ACCEPT),
+            "requestState": result["requestState"],
+        }
+        assert code(ask(other, **given)) == (400, "request_state_invalid")
+        assert text(ask(path, **given)) == "accept:green"
+
+
+def test_the_record_names_the_endpoint(platform: Platform) -> None:
+    call = {"name": "echo", "arguments": {"text": "recorded"}}
+    before = len(platform.cli("audit", "search", "endpoint:both method:tools/call kind:call")["rows"])
+    at(platform, "both", "tools/call", call)
+    platform.rpc("tools/call", call)
+
+    def there() -> bool:
+        rows = platform.cli("audit", "search", "endpoint:both method:tools/call kind:call")["rows"]
+        return len(rows) == before + 1 and rows[0]["tool"] == "echo"
+
+    platform.wait_for(there, "the record", 20)
+    assert platform.cli("audit", "search", "endpoint:both kind:answered method:tools/list")["rows"]
+
+
+def test_what_is_dropped_disappears_at_once_and_its_calls_are_cut(platform: Platform) -> None:
+    platform.cli("virtual", "create", "brief", "--tool", "odd/hang", "--tool", "odd/echo")
+    wire = Wire(platform)
+    body, headers = modern_request("tools/call", {"name": "hang", "arguments": {}}, platform.api_key)
+    wire._connection.request("POST", "/mcp/brief", body, headers)
+    search = ("audit", "search", "endpoint:brief outcome:open")
+    platform.wait_for(lambda: bool(platform.cli(*search)["rows"]), "the call", 20)
+    platform.cli("virtual", "drop", "brief", "--tool", "odd/hang")
+    answer = wire._connection.getresponse()
+    data = [line[5:] for line in answer.read().splitlines() if line.startswith((b"data:", b"{"))]
+    assert b'"revoked"' in data[-1] or answer.status in (401, 403)
+    assert tools(at(platform, "brief", "tools/list")) == ["echo"]
+    platform.cli("virtual", "remove", "brief")
+    assert at(platform, "brief", "tools/list").status == 404
+
+
+def test_a_limit_of_one_endpoint_counts_there_alone_and_one_of_mcp_everywhere(platform: Platform) -> None:
+    platform.cli("virtual", "create", "slow", "--tool", "odd/echo")
+    platform.cli("limit", "set", "slow", "--rate", "2/h", "--endpoint", "/mcp/slow")
+    key = key_of(platform, "patient", "member")
+    answers = [at(platform, "slow", "tools/list", key=key).status for _ in range(3)]
+    assert answers == [200, 200, 429]
+    assert platform.rpc("tools/list", key=key).status == 200
+    assert at(platform, "both", "tools/list", key=key).status == 200
+    platform.cli("limit", "remove", "slow")
+    assert at(platform, "slow", "tools/list", key=key).status == 200
+    platform.cli("limit", "set", "all-of-mcp", "--rate", "3/h", "--endpoint", "/mcp", "--principal", "patient")
+    statuses = [at(platform, name, "tools/list", key=key).status for name in ("slow", "both", "asking", "slow")]
+    assert statuses == [200, 200, 200, 429]
+    platform.cli("limit", "remove", "all-of-mcp")
+    platform.cli("limit", "set", "echoes", "--rate", "1/h", "--tool", "odd/add")
+    sums = [at(platform, "both", "tools/call", {"name": "sum", "arguments": {"a": 1, "b": 1}}, key=key) for _ in "ab"]
+    assert [answer.status for answer in sums] == [200, 429]
+    platform.cli("limit", "remove", "echoes")
+    platform.cli("virtual", "remove", "slow")

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from mcp_platform.features.rbac.check import Allowed
 from mcp_platform.gateway.endpoint import Endpoint
-from mcp_platform.gateway.tool_index import Document, ToolIndex
+from mcp_platform.gateway.tool_index import Document, ToolIndex, slowly
 
 MAX_KEPT = 32
 """Indexes of one worker; one of 10,000 tools takes some 10 MB, one of 500 less than 1 MB."""
@@ -62,7 +62,8 @@ def _documents(endpoint: Endpoint, allowed: Allowed) -> tuple[list[Document], by
     """What can be found, and a digest of it."""
     documents: list[Document] = []
     digest = hashlib.blake2b(digest_size=32)
-    for name, row in sorted(endpoint.tools.items()):
+    for name in slowly(sorted(endpoint.tools)):
+        row = endpoint.tools[name]
         if not allowed.permits(row.server, row.name) or not endpoint.upstreams[row.upstream].enabled:
             continue
         document = Document(name, (row.server, row.name), endpoint.definition("tools", name, row.definition))

@@ -4,12 +4,16 @@ What is found is what the caller may use, and a call goes the way of every call:
 recorded as the tool that is meant.
 """
 
+from typing import Any
+
 import msgspec
 
+from mcp_platform.base.errors import Fault
 from mcp_platform.features.validation.check import ArgumentSchema
 from mcp_platform.features.virtualservers.model import CALL_SCHEMA, SEARCH_SCHEMA, SEARCH_TOOLS, USUAL_FOUND
 from mcp_platform.gateway import answers, arguments, record
 from mcp_platform.gateway.request import Request
+from mcp_platform.wire.errors import INVALID_PARAMS
 
 MAX_FOUND_BYTES = 256 * 1024
 """Bytes of definitions in one answer, beyond the first: about 64,000 tokens, more than an agent has a use for."""
@@ -23,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 
 async def search(request: Request) -> None:
     """Answer one call of `search_tools`. Raises Fault."""
-    given = request.params.get("arguments", {})
+    given = _given(request)
     problem = _SEARCH.check(given)
     if problem is not None:
         arguments.refuse(request, problem)
@@ -48,9 +52,17 @@ async def search(request: Request) -> None:
     request.outlet().result(answers.complete(result, modern=request.modern))
 
 
-def inner(request: Request) -> Request | None:
-    """A call of `call_tool` as the call that it means; None where it was answered: its arguments do not fit."""
+def _given(request: Request) -> dict[str, Any]:
     given = request.params.get("arguments", {})
+    if not isinstance(given, dict):
+        raise Fault(INVALID_PARAMS, "`arguments` must be an object.")
+    return given
+
+
+def inner(request: Request) -> Request | None:
+    """A call of `call_tool` as the call that it means; None where it was answered: its arguments do not fit. Raises
+    Fault(params_invalid)."""
+    given = _given(request)
     problem = _CALL.check(given)
     if problem is not None:
         arguments.refuse(request, problem)

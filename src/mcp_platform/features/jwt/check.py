@@ -51,6 +51,8 @@ FITS: Mapping[str, tuple[str, str]] = {
 _BY_TYPE: Mapping[str, type[ECKey | OKPKey | RSAKey]] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
 _MODELS = {name: JWSRegistry.algorithms[name] for name in (*FITS, SHARED)}
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+_ENDPOINT = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+"""A virtual server's name."""
 _REFUSED_HEADERS = frozenset({"b64", "crit", "cty", "jku", "jwk", "x5c", "x5u"})
 """Parameters that would choose the key, change what is signed, or make the content another token. Others mean nothing
 to us and are ignored, as RFC 7515 §4 demands."""
@@ -140,7 +142,9 @@ class Issuers:
         if any(each in (issuer.audiences or (self._resource,)) for each in named):
             return None
         below = f"{self._resource}/"
-        names = frozenset(each.removeprefix(below) for each in named if each.startswith(below))
+        names = frozenset(
+            name for each in named if each.startswith(below) and _ENDPOINT.fullmatch(name := each.removeprefix(below))
+        )
         if issuer.audiences or not names:
             raise Refused("aud")
         return names

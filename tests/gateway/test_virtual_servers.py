@@ -9,6 +9,7 @@ import pytest
 
 from tests.gateway.door import Door
 from tests.gateway.wires import Wire
+from tests.journeys.clients import OFFICIAL, Client
 from tests.journeys.platform import LEGACY, Answer, Platform, modern_request, running_platform
 from tests.journeys.stock_servers import legacy_stdio, legacy_stdio_npm, modern_stdio
 from tests.peers.environments import python_of
@@ -208,3 +209,87 @@ def test_a_limit_of_one_endpoint_counts_there_alone_and_one_of_mcp_everywhere(pl
     assert [answer.status for answer in sums] == [200, 429]
     platform.cli("limit", "remove", "echoes")
     platform.cli("virtual", "remove", "slow")
+
+
+def test_prompts_resources_and_templates_are_chosen_like_tools(platform: Platform) -> None:
+    everything = ["--prompt", "everything/*", "--resource", "everything/*", "--template", "everything/*"]
+    platform.cli("virtual", "create", "docs", *everything)
+    prompts = at(platform, "docs", "prompts/list").json()["result"]["prompts"]
+    assert len(prompts) == len(platform.rpc("prompts/list").json()["result"]["prompts"]) > 0
+    first = prompts[0]["name"]
+    platform.cli(
+        "virtual", "add", "docs", "--prompt", f"everything/{first}", "--as", "first", "--describe", "The first."
+    )
+    renamed = {p["name"]: p for p in at(platform, "docs", "prompts/list").json()["result"]["prompts"]}
+    assert first not in renamed
+    assert renamed["first"]["description"] == "The first."
+    assert at(platform, "docs", "prompts/get", {"name": "first"}).json()["result"]["messages"]
+    assert code(at(platform, "docs", "prompts/get", {"name": first})) == (400, "prompt_unknown")
+    resources = at(platform, "docs", "resources/list").json()["result"]["resources"]
+    assert resources
+    assert at(platform, "docs", "resources/read", {"uri": resources[0]["uri"]}).json()["result"]["contents"]
+    assert at(platform, "both", "resources/read", {"uri": resources[0]["uri"]}).status == 400
+    assert at(platform, "docs", "resources/templates/list").json()["result"]["resourceTemplates"]
+    assert tools(at(platform, "docs", "tools/list")) == []
+    platform.cli("virtual", "remove", "docs")
+
+
+@pytest.mark.parametrize("client", OFFICIAL, ids=lambda client: client.name)
+def test_official_clients_work_at_a_virtual_server(platform: Platform, client: Client) -> None:
+    """And are refused, without hanging, where there is none for them."""
+    outcomes = client(
+        platform.mcp_url + "/both",
+        platform.api_key,
+        ["list"],
+        ["call", "sum", {"a": 20, "b": 22}],
+        ["call", "get_current_time", {"timezone": "Asia/Tokyo"}],
+    )
+    assert outcomes[1] == {"tools": ["echo", "get_current_time", "sum"]}
+    assert "42" in json.dumps(outcomes[2])
+    assert "Asia/Tokyo" in json.dumps(outcomes[3])
+    assert "tools" not in json.dumps(client(platform.mcp_url + "/few", platform.api_key, ["list"]))
+
+
+def test_the_command_line_says_what_is_there_and_what_is_wrong(platform: Platform) -> None:
+    shown = platform.cli("virtual", "show", "both")
+    assert [(each["own"], each["exposed"]) for each in shown["items"]] == [
+        ("add", "sum"),
+        ("echo", "echo"),
+        ("get_current_time", "get_current_time"),
+    ]
+    assert shown["tokens"] == shown["tokens_without_search"] == sum(each["tokens"] for each in shown["items"])
+    assert "both" in [row["name"] for row in platform.cli("virtual", "list")["virtual_servers"]]
+    people = platform.run("virtual", "show", "both").stdout
+    assert "/mcp/both" in people
+    assert "sum" in people
+    for status, arguments in (
+        (1, ("show", "nothing")),
+        (1, ("create", "both")),
+        (2, ("create", "Not A Name")),
+        (2, ("create", "sse")),
+        (2, ("create", "x", "--tool", "no-slash")),
+        (2, ("create", "x", "--tool", "odd/*")),
+        (1, ("create", "x", "--tool", "odd/nothing")),
+        (1, ("create", "x", "--server", "nothing")),
+        (2, ("create", "x", "--role", "nobody-made-it")),
+        (2, ("add", "both", "--tool", "odd/echo", "--as", "not a name")),
+        (1, ("add", "both", "--tool", "odd/hang", "--as", "sum")),
+        (2, ("add", "both", "--server", "odd", "--as", "x")),
+        (2, ("drop", "both")),
+        (1, ("drop", "both", "--tool", "odd/hang")),
+        (2, ("set", "both", "--role", "member", "--every-principal")),
+        (1, ("remove", "nothing")),
+    ):
+        assert platform.run("virtual", *arguments).returncode == status, arguments
+
+
+def test_doctor_tells_of_what_is_left_out(platform: Platform, tmp_path: Path) -> None:
+    platform.cli("server", "add", "brief", "--", *legacy_stdio(tmp_path))
+    platform.cli("virtual", "create", "mixed", "--tool", "brief/read_query", "--tool", "odd/echo")
+    platform.cli("server", "remove", "brief")
+    found = json.loads(platform.run("doctor", "--json").stdout)["findings"]
+    by_check = {each["check"]: each for each in found}
+    assert by_check["virtual.mixed"]["level"] == "warning"
+    assert by_check["virtual.both"]["level"] == "ok"
+    assert tools(at(platform, "mixed", "tools/list")) == ["echo"]
+    platform.cli("virtual", "remove", "mixed")

@@ -13,6 +13,7 @@ BESIDES = (
     ("a notification", "`Answered`", "before it is acknowledged"),
     ("`DELETE /mcp`, the end of a session", "`Answered`", "before it ends"),
     ("a client's answer to a question of a server", "`Answered`", "before it is passed on"),
+    ("`tools/call` of `search_tools` at a virtual server", "`Answered`", "before it is searched"),
     ("whatever is refused, from the first byte on", "`Refusal`", "not awaited; many of one address are summed up"),
 )
 NOT_RECORDED = (

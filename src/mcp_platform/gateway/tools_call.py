@@ -19,6 +19,8 @@ _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 async def call_tool(request: Request) -> None:
     """Answer one tools/call. Raises Fault before anything was sent upstream; later failures go to the outlet."""
+    if not request.modern and "task" in request.params:
+        raise Fault(TASKS_NOT_SERVED)
     if request.endpoint.tool_search:
         name = request.params.get("name")
         if name == SEARCH_TOOLS:
@@ -38,8 +40,6 @@ async def _call(request: Request, *, mirrored: bool) -> None:
     given = request.params.get("arguments", {})
     if not isinstance(given, dict):
         raise Fault(INVALID_PARAMS, "`arguments` must be an object.")
-    if not request.modern and "task" in request.params:
-        raise Fault(TASKS_NOT_SERVED)
     assert item.tool is not None, "a tool has a row"
     schema = request.world.schemas.of(item.tool)
     if request.modern and mirrored and schema.mirrored:

@@ -216,8 +216,8 @@ def test_prompts_resources_and_templates_are_chosen_like_tools(platform: Platfor
     everything = ["--prompt", "everything/*", "--resource", "everything/*", "--template", "everything/*"]
     platform.cli("virtual", "create", "docs", *everything)
     prompts = at(platform, "docs", "prompts/list").json()["result"]["prompts"]
-    assert "simple-prompt" in [prompt["name"] for prompt in prompts]
-    first = prompts[0]["name"]
+    assert "simple-prompt" in {prompt["name"] for prompt in prompts}
+    first = "simple-prompt"
     platform.cli(
         "virtual", "add", "docs", "--prompt", f"everything/{first}", "--as", "first", "--describe", "The first."
     )
@@ -228,8 +228,10 @@ def test_prompts_resources_and_templates_are_chosen_like_tools(platform: Platfor
     assert code(at(platform, "docs", "prompts/get", {"name": first})) == (400, "prompt_unknown")
     resources = at(platform, "docs", "resources/list").json()["result"]["resources"]
     assert resources
-    assert at(platform, "docs", "resources/read", {"uri": resources[0]["uri"]}).json()["result"]["contents"]
-    assert at(platform, "both", "resources/read", {"uri": resources[0]["uri"]}).status == 400
+    uri = resources[0]["uri"]
+    read = [at(platform, name, "resources/read", {"uri": uri}, headers={"Mcp-Name": uri}) for name in ("docs", "both")]
+    assert read[0].json()["result"]["contents"]
+    assert code(read[1]) == (400, "resource_unknown")
     assert at(platform, "docs", "resources/templates/list").json()["result"]["resourceTemplates"]
     assert tools(at(platform, "docs", "tools/list")) == []
     platform.cli("virtual", "remove", "docs")

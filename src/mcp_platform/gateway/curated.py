@@ -14,12 +14,13 @@ from mcp_platform.features.virtualservers.model import (
     VirtualItem,
     VirtualRow,
 )
-from mcp_platform.gateway.endpoint import Endpoint, Wording
+from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.snapshot.model import Snapshot
 
 Named = TypeVar("Named", ToolRow, PromptRow)
+ByUri = TypeVar("ByUri", ResourceRow, TemplateRow)
 Place = tuple[str, str]
-"""A server's name and its own name for something."""
+"""A server's name and its own name for something; of what an operator words, its kind and its name here."""
 
 
 class Offered:
@@ -48,7 +49,7 @@ class Offered:
 
 def endpoint_of(virtual: VirtualRow, snapshot: Snapshot, offered: Offered) -> Endpoint:
     """What `virtual` offers. What its server does not offer now is left out, and is there again when it is."""
-    wording: dict[tuple[str, str], Wording] = {}
+    worded: dict[Place, VirtualItem] = {}
     tools: dict[str, ToolRow] = {}
     prompts: dict[str, PromptRow] = {}
     resources: dict[str, ResourceRow] = {}
@@ -56,15 +57,13 @@ def endpoint_of(virtual: VirtualRow, snapshot: Snapshot, offered: Offered) -> En
     for item in virtual.items:
         place = (item.server, item.own)
         if item.kind == TOOLS:
-            _take(tools, offered.tools.get(place), item, wording)
+            _take(tools, offered.tools.get(place), item, worded)
         elif item.kind == PROMPTS:
-            _take(prompts, offered.prompts.get(place), item, wording)
-        elif item.kind == RESOURCES and (resource := offered.resources.get(place)) is not None:
-            resources[resource.exposed] = resource
-            _word(wording, item, resource.exposed, None)
-        elif item.kind == TEMPLATES and (template := offered.templates.get(place)) is not None:
-            templates[template.exposed] = template
-            _word(wording, item, template.exposed, None)
+            _take(prompts, offered.prompts.get(place), item, worded)
+        elif item.kind == RESOURCES:
+            _take_by_uri(resources, offered.resources.get(place), item, worded)
+        elif item.kind == TEMPLATES:
+            _take_by_uri(templates, offered.templates.get(place), item, worded)
     return Endpoint(
         virtual.name,
         snapshot.upstreams,
@@ -77,21 +76,26 @@ def endpoint_of(virtual: VirtualRow, snapshot: Snapshot, offered: Offered) -> En
         about="\n\n".join(filter(None, [virtual.title, virtual.description])),
         roles=frozenset(virtual.roles),
         tool_search=virtual.tool_search,
-        wording=wording,
+        worded=worded,
     )
 
 
-def _take(
-    rows: dict[str, Named], row: Named | None, item: VirtualItem, wording: dict[tuple[str, str], Wording]
-) -> None:
+def _take(rows: dict[str, Named], row: Named | None, item: VirtualItem, worded: dict[Place, VirtualItem]) -> None:
     """Its definition, hash and schema stay those that were approved; only the name is another."""
     if row is None:
         return
     same = row.exposed == item.exposed
     rows[item.exposed] = row if same else msgspec.structs.replace(row, exposed=item.exposed)
-    _word(wording, item, item.exposed, None if same else item.exposed)
+    if not same or item.description is not None:
+        worded[item.kind, item.exposed] = item
 
 
-def _word(wording: dict[tuple[str, str], Wording], item: VirtualItem, exposed: str, name: str | None) -> None:
-    if name is not None or item.description is not None:
-        wording[item.kind, exposed] = Wording(name, item.description)
+def _take_by_uri(
+    rows: dict[str, ByUri], row: ByUri | None, item: VirtualItem, worded: dict[Place, VirtualItem]
+) -> None:
+    """Its URI stays the one at `/mcp`."""
+    if row is None:
+        return
+    rows[row.exposed] = row
+    if item.description is not None:
+        worded[item.kind, row.exposed] = item

@@ -4,13 +4,13 @@ A revision has its own endpoints; a request reads one from start to end.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 from mcp_platform.features.rbac.check import Allowed
 from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
 from mcp_platform.features.virtualservers.check import may_use, worded
-from mcp_platform.features.virtualservers.model import CALL_TOOL
+from mcp_platform.features.virtualservers.model import CALL_TOOL, VirtualItem
 from mcp_platform.gateway import uri_template
 from mcp_platform.gateway.item import PROMPT, RESOURCE, TOOL, Item
 from mcp_platform.snapshot.model import Snapshot
@@ -22,13 +22,6 @@ OWN_SCHEME = "mcpp://"
 class _Row(Protocol):
     @property
     def upstream(self) -> str: ...
-
-
-class Wording(NamedTuple):
-    """How an operator words an item; None: as its server does."""
-
-    name: str | None
-    description: str | None
 
 
 class Endpoint:
@@ -48,7 +41,7 @@ class Endpoint:
         about: str = "",
         roles: frozenset[str] = frozenset(),
         tool_search: bool = False,
-        wording: Mapping[tuple[str, str], Wording] | None = None,
+        worded: Mapping[tuple[str, str], VirtualItem] | None = None,
     ) -> None:
         self.name = name
         """Empty for `/mcp`."""
@@ -67,7 +60,7 @@ class Endpoint:
         self.resources = resources
         self.templates = templates
         self._roles = roles
-        self._wording = wording or {}
+        self._worded = worded or {}
         self._items: dict[str, Item] = {}
         """Tools that were asked for."""
         self._renamed: dict[str, dict[str, str]] | None = None
@@ -83,12 +76,12 @@ class Endpoint:
 
     def definition(self, kind: str, name: str, definition: bytes) -> bytes:
         """What lists say of a row, by kind of item and its name here: the server's words, or the operator's."""
-        wording = self.wording(kind, name)
-        return definition if wording is None else worded(definition, wording.name, wording.description)
+        item = self.wording(kind, name)
+        return definition if item is None else worded(definition, item.exposed or None, item.description)
 
-    def wording(self, kind: str, name: str) -> Wording | None:
-        """What the operator says in place of the server; None: nothing."""
-        return self._wording.get((kind, name))
+    def wording(self, kind: str, name: str) -> VirtualItem | None:
+        """The item that an operator has put into other words than its server's; None where they are the same."""
+        return self._worded.get((kind, name))
 
     def called(self, params: Mapping[str, object]) -> object:
         """The name of the tool that a tools/call with these parameters calls in the end; it may be anything."""

@@ -1,6 +1,8 @@
 """Tools by words: an index in memory over names, titles, descriptions and arguments, ranked by BM25 (tantivy).
 
-Made in a thread, which is free of the interpreter's lock where it counts; asked on the loop, in well under 1 ms.
+Of the libraries that rank words, bm25s and rank-bm25 bring NumPy, and lunr took 13 s for 10,000 tools where this one
+took 0.3: one wheel without dependencies, 5 MiB of a worker's memory. Made in a thread, which is free of the
+interpreter's lock where it counts; asked on the loop, in well under 1 ms.
 """
 
 import re

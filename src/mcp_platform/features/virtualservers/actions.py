@@ -17,7 +17,7 @@ from mcp_platform.features.virtualservers.check import (
 from mcp_platform.features.virtualservers.choice import Chosen, Named, choose
 from mcp_platform.features.virtualservers.errors import ITEM_NOT_THERE, VIRTUAL_EXISTS, VIRTUAL_INVALID, VIRTUAL_UNKNOWN
 from mcp_platform.features.virtualservers.model import VirtualItem
-from mcp_platform.features.virtualservers.offers import offers, servers_of
+from mcp_platform.features.virtualservers.offers import Offers, offers, servers_of
 from mcp_platform.features.virtualservers.shown import costs, item_shown
 from mcp_platform.features.virtualservers.tables import (
     VIRTUAL_ITEMS,
@@ -33,7 +33,8 @@ from mcp_platform.store.tag import Tag
 from mcp_platform.store.unit import Unit
 
 MAX_LISTED = 1000
-"""Items in one answer, which is one line of at most 1 MiB."""
+MAX_LISTED_BYTES = 700 * 1024
+"""Items in one answer, and about their bytes: it is one line of at most 1 MiB."""
 
 
 class NewVirtual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,7 +113,10 @@ def create_virtual(unit: Unit, params: NewVirtual, context: Context) -> Change:
 
 def list_virtuals(unit: Unit, params: Which, context: Context) -> Change:
     rows = unit.connection.execute(turn(select(VIRTUAL_SERVERS), VIRTUAL_SERVERS.c.name, params)).all()
-    return Change(result=cut("virtual_servers", [_shown(unit, row) for row in rows], params))
+    chosen = {row.id: virtual_items(unit, row.id) for row in rows}
+    offered = offers(unit, set().union(*(servers_of(items) for items in chosen.values())))
+    listed = [_shown(unit, row, chosen[row.id], offered) for row in rows]
+    return Change(result=cut("virtual_servers", listed, params))
 
 
 def show_virtual(unit: Unit, params: VirtualNamed, context: Context) -> Change:
@@ -120,7 +124,7 @@ def show_virtual(unit: Unit, params: VirtualNamed, context: Context) -> Change:
     if row is None:
         raise Fault(VIRTUAL_UNKNOWN)
     # A list, as a route of one resource wants it.
-    return Change(result={"virtual_servers": [_shown(unit, row, whole=True)]}, target=params.name)
+    return Change(result={"virtual_servers": [_whole(unit, row)]}, target=params.name)
 
 
 def set_virtual(unit: Unit, params: VirtualSet, context: Context) -> Change:
@@ -193,15 +197,28 @@ def _changed(
     row = unit.connection.execute(select(VIRTUAL_SERVERS).where(VIRTUAL_SERVERS.c.id == virtual_id)).one()
     counts = {} if chosen is None else {"added": len(chosen[0]), "added_unasked": len(chosen[1])}
     return Change(
-        result={**_shown(unit, row, whole=True), **counts},
+        result={**_whole(unit, row), **counts},
         touched=Touched(virtuals=frozenset({virtual_id})),
         target=row.name,
     )
 
 
-def _shown(unit: Unit, row: Row[tuple[object, ...]], *, whole: bool = False) -> dict[str, object]:
+def _whole(unit: Unit, row: Row[tuple[object, ...]]) -> dict[str, object]:
+    """With its items."""
     chosen = virtual_items(unit, str(row.id))
     offered = offers(unit, servers_of(chosen))
+    shown = _shown(unit, row, chosen, offered)
+    items: list[dict[str, object]] = []
+    room = MAX_LISTED_BYTES
+    for item in chosen[:MAX_LISTED]:
+        items.append(item_shown(item, offered))
+        room -= len(msgspec.json.encode(items[-1]))
+        if room < 0:
+            break
+    return {**shown, "items": items}
+
+
+def _shown(unit: Unit, row: Row[tuple[object, ...]], chosen: list[VirtualItem], offered: Offers) -> dict[str, object]:
     items = [item_shown(item, offered) for item in chosen]
     roles = roles_of(row.roles)
     return {
@@ -219,7 +236,6 @@ def _shown(unit: Unit, row: Row[tuple[object, ...]], *, whole: bool = False) -> 
         "missing_count": sum(each["missing"] is not None for each in items),
         **costs(items, tool_search=row.tool_search),
         "created_at": row.created_at,
-        **({"items": items[:MAX_LISTED]} if whole else {}),
     }
 
 

@@ -16,6 +16,7 @@ BESIDES = (
     ("`GET /sse`, a stream of 2024-11-05; what is posted to it as any message", "`Answered`", "before it is opened"),
     ("each message of a batch", "as if it came alone", "as if it came alone"),
     ("a client's answer to a question of a server", "`Answered`", "before it is passed on"),
+    ("`tools/call` of `search_tools` at a virtual server", "`Answered`", "before it is searched"),
     ("whatever is refused, from the first byte on", "`Refusal`", "not awaited; many of one address are summed up"),
 )
 NOT_RECORDED = (

@@ -103,6 +103,23 @@ def second(trust: Trust, name: str, *options: str) -> Iterator[str]:
             trust.platform.cli("issuer", "remove", name)
 
 
+def test_a_token_for_one_virtual_server_opens_no_other(trust: Trust) -> None:
+    """And 401 tells nobody which others there are."""
+    for name in ("one", "two"):
+        trust.platform.cli("virtual", "create", name, "--tool", "streaming/echo")
+    paths = {"": "/mcp", "one": "/mcp/one", "two": "/mcp/two", "three": "/mcp/three"}
+    opened = {"": [200, 200, 200, 404], "one": [401, 200, 401, 401], "three": [401, 401, 401, 404]}
+    for name, statuses in opened.items():
+        token = trust.token(aud=trust.audience + (f"/{name}" if name else ""))
+        assert [trust.platform.rpc("tools/list", key=token, path=path).status for path in paths.values()] == statuses
+    both = trust.token(aud=[f"{trust.audience}/one", f"{trust.audience}/two"])
+    answers = [trust.platform.rpc("tools/list", key=both, path=path) for path in paths.values()]
+    assert [answer.status for answer in answers] == [401, 200, 200, 401]
+    assert answers[0].headers["www-authenticate"] == 'Bearer realm="mcp-platform", error="invalid_token"'
+    for name in ("one", "two"):
+        trust.platform.cli("virtual", "remove", name)
+
+
 def test_good_tokens_are_taken_and_bad_ones_all_get_the_same_answer(trust: Trust) -> None:
     """Some 200 hostile tokens; nobody learns from the answer which check failed, and none costs a worker its life."""
     for signer in (trust.ed, trust.rs, trust.es):

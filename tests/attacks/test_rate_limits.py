@@ -195,10 +195,20 @@ def test_official_clients_survive_a_refusal(direct: Limited, client: Any) -> Non
 
 
 def test_no_spelling_of_a_path_is_a_counter_of_its_own(direct: Limited) -> None:
-    variants = ["/MCP", "/mcp/", "/%6dcp", "/mcp;x", "/Mcp", "/mcp%2e", "/mcp/x", "/x", "/mcp%3fx", "/mcp,"]
+    variants = ["/MCP", "/mcp/", "/%6dcp", "/mcp;x", "/Mcp", "/mcp%2e", "/mcp/X", "/x", "/mcp%3fx", "/mcp,"]
     with direct.limit("elsewhere", 5, by="address", endpoint="other"):
         statuses = [direct.platform.request("POST", path, b"{}").status for path in variants]
     assert statuses == [404] * 5 + [429] * 5
+
+
+def test_no_name_of_a_virtual_server_is_a_counter_of_its_own(direct: Limited) -> None:
+    """There or not: whoever guesses keys at one is kept from all, at `/mcp` and at the endpoints of HTTP+SSE too."""
+    body, headers = modern_request("tools/list", {}, BAD_KEY)
+    paths = ["/mcp/a", "/mcp/b", "/messages", "/messages/c", "/mcp", "/mcp/d"]
+    with direct.limit("guesses", 4, by="address", endpoint="/mcp"):
+        headers = {name: value for name, value in headers.items() if not name.lower().startswith("mcp-protocol")}
+        statuses = [direct.platform.request("POST", path, body, headers).status for path in paths]
+    assert statuses == [401] * 4 + [429] * 2
 
 
 def test_no_spelling_of_a_method_or_a_tool_is_a_counter_of_its_own(direct: Limited) -> None:

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.peers
 class SseSession:
     """A client of 2024-11-05 by hand."""
 
-    def __init__(self, platform: Platform, key: str, wire: Wire | None = None) -> None:
+    def __init__(self, platform: Platform, key: str, wire: Wire | None = None, path: str = "/sse") -> None:
         self.headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self.wire = wire or Wire(platform)
-        self.events = Events(get(self.wire, self.headers, path="/sse"))
+        self.events = Events(get(self.wire, self.headers, path=path))
         event = self.events.next()
         while event is not None and not event.kind:
             event = self.events.next()
@@ -108,3 +108,26 @@ def test_a_stream_is_told_of_changes_and_cut_with_its_key(platform: Platform) ->
     assert stream.events.message()["method"] == "notifications/tools/list_changed"
     door.ask("key.revoke", id=made["id"])
     assert stream.events.rest() == []
+
+
+def test_a_virtual_server_has_the_two_endpoints_too(platform: Platform) -> None:
+    """And an address of one is worthless at another."""
+    platform.cli("virtual", "create", "narrow", "--tool", "odd/echo")
+    stream = SseSession(platform, platform.api_key, path="/sse/narrow")
+    assert stream.address.startswith("/messages/narrow")
+    stream.initialize()
+    assert [tool["name"] for tool in stream.ask(1, "tools/list")["result"]["tools"]] == ["echo"]
+    called = stream.ask(2, "tools/call", {"name": "add", "arguments": {"a": 1, "b": 1}})
+    assert called["error"]["data"]["error"] == "tool_unknown"
+    other = SseSession(platform, platform.api_key)
+    ping = {"jsonrpc": "2.0", "id": 3, "method": "ping"}
+    for own, elsewhere in ((stream, "/messages"), (other, "/messages/narrow")):
+        own_address, own.address = own.address, elsewhere + own.address[own.address.index("?") :]
+        assert own.post(ping)[0] in (400, 404)
+        own.address = own_address
+        assert own.post(ping)[0] == 202
+    key = Door(platform).ask("key.create", principal="sse-outsider", agent="x", roles=["member"])["api_key"]
+    platform.cli("role", "create", "sse-insider", "--allow", "odd/echo")
+    platform.cli("virtual", "set", "narrow", "--role", "sse-insider")
+    assert platform.request("GET", "/sse/narrow", None, {"Authorization": f"Bearer {key}"}).status == 404
+    platform.cli("virtual", "remove", "narrow")

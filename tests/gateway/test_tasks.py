@@ -113,3 +113,24 @@ def test_the_name_header_of_a_task_must_agree(platform: Platform) -> None:
     body, headers = modern_request("tasks/get", {"taskId": task}, platform.api_key)
     headers["Mcp-Name"] = "another"
     assert wire.ask(body, headers).json()["error"]["code"] == -32020
+
+
+def test_a_task_of_one_endpoint_is_worthless_at_another(platform: Platform) -> None:
+    """The same tool, the same principal; another worker or not."""
+    platform.cli("virtual", "create", "slow", "--tool", "tasks/slow")
+
+    def at(path: str, method: str, params: dict[str, Any]) -> Answer:
+        body, headers = modern_request(method, params, platform.api_key)
+        message = json.loads(body)
+        message["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = TASKS
+        named = {"Mcp-Name": params["taskId"]} if "taskId" in params else {}
+        return platform.request("POST", path, json.dumps(message).encode(), headers | named)
+
+    paths = ("/mcp", "/mcp/slow")
+    call = {"name": "slow", "arguments": {"text": "hello"}}
+    tasks = {path: at(path, "tools/call", call).json()["result"]["taskId"] for path in paths}
+    for path, task in tasks.items():
+        for other in paths:
+            answer = at(other, "tasks/get", {"taskId": task})
+            assert answer.status == (200 if other == path else 400), (path, other)
+    platform.cli("virtual", "remove", "slow")

@@ -16,6 +16,7 @@ from mcp_platform.journal.place import SegmentFile, parse
 from mcp_platform.journal.read import Cursor, Entry, SegmentReader
 from mcp_platform.journal.record import (
     KINDS,
+    Answered,
     Checkpoint,
     Content,
     Head,
@@ -23,6 +24,7 @@ from mcp_platform.journal.record import (
     Outcome,
     Record,
     Recovered,
+    Refusal,
     Retained,
     Unknown,
     decode,
@@ -93,6 +95,15 @@ def test_what_control_signs_is_what_it_always_signed() -> None:
 def test_every_kind_is_read_as_it_always_was(kind: type[Record]) -> None:
     body = bytes.fromhex(json.loads(VECTORS.read_text())["bodies"][kind.__name__])
     assert decode(body) == sample(kind, KINDS.index(kind) + 1)
+
+
+@pytest.mark.parametrize("kind", ["Intent", "Refusal", "Answered"])
+def test_a_record_from_before_a_field_was_added_is_read_without_it(kind: str) -> None:
+    """`endpoint` came at the end of these three; `shorter` holds them as they were."""
+    known = json.loads(VECTORS.read_text())
+    now, before = (decode(bytes.fromhex(known[where][kind])) for where in ("bodies", "shorter"))
+    assert isinstance(now, Intent | Refusal | Answered)
+    assert before == msgspec.structs.replace(now, endpoint="")
 
 
 def test_kinds_are_numbered_without_gaps() -> None:

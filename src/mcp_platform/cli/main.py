@@ -22,6 +22,9 @@ ENTRIES = {
     "init": Entry("init", "init", "Make a new platform: keys, database, first API key."),
     "doctor": Entry("doctor", "doctor", "Check an installation and say what to do about each fault."),
     "server": Entry("server", "server", "MCP servers behind the platform: add, list, remove, tools, test."),
+    "virtual": Entry(
+        "virtual", "virtual", "Virtual servers, chosen items at /mcp/NAME: create, list, show, set, add …"
+    ),
     "key": Entry("key", "key", "API keys of agents: create, list, revoke."),
     "token": Entry("token", "token", "Short-lived tokens for the REST API: create, list, revoke."),
     "issuer": Entry("issuer", "issuer", "Identity providers whose tokens are taken: add, list, remove, test, revoke …"),

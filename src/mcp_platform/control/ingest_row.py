@@ -69,6 +69,7 @@ def _call(record: records.Intent, segment: bytes, index: int) -> Row:
         revision=record.revision,
         request_bytes=record.request_bytes,
         read_only=record.read_only,
+        endpoint=record.endpoint,
     )
 
 
@@ -111,6 +112,7 @@ def _asked(record: records.Refusal | records.Answered, segment: bytes, index: in
         error=record.error if isinstance(record, records.Refusal) else "",
         revision=record.revision,
         request_bytes=record.request_bytes,
+        endpoint=record.endpoint,
     )
 
 

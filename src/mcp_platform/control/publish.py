@@ -24,6 +24,7 @@ from mcp_platform.features.rbac import tables as rbac
 from mcp_platform.features.toolpolicy import tables as toolpolicy
 from mcp_platform.features.upstreams import tables as upstreams
 from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
+from mcp_platform.features.virtualservers import tables as virtualservers
 from mcp_platform.snapshot.codec import encode_rows, hash_of, open_manifest, sign_manifest
 from mcp_platform.snapshot.model import FORMAT, Manifest, bucket
 from mcp_platform.snapshot.shelf import Shelf
@@ -36,6 +37,8 @@ OFFERED_IN_SHARD = 64
 """Tools, prompts, resources or templates in a shard, at most."""
 BYTES_IN_SHARD = 256 * 1024
 """Bytes of definitions in a shard, unless one alone is larger: decoding it takes a worker well under a millisecond."""
+ITEMS_IN_SHARD = 500
+"""Items of a virtual server in a shard: decoding them takes a worker less than a millisecond."""
 KEPT_MANIFESTS = 3
 """Revisions whose shards stay on the shelf: a worker may be reading the one before."""
 Offered = ToolRow | PromptRow | ResourceRow | TemplateRow
@@ -146,6 +149,7 @@ class Publisher:
             ),
             issuers=put(list(jwt.issuers(unit))) if now is None or touched.issuers else now.issuers,
             limits=put(list(ratelimit.limits(unit))) if now is None or touched.limits else now.limits,
+            virtuals=_virtuals(unit, touched, now, put),
         )
         return Draft(manifest, shards)
 
@@ -233,9 +237,25 @@ def _chunks(rows: Sequence[Offered]) -> Iterator[list[object]]:
         yield chunk
 
 
+def _virtuals(
+    unit: Unit, touched: Touched, now: Manifest | None, put: Callable[[list[object]], bytes]
+) -> dict[str, list[bytes]]:
+    known = {} if now is None else now.virtuals
+    found: dict[str, list[bytes]] = {}
+    for virtual_id in virtualservers.enabled_ids(unit):
+        kept = None if virtual_id in touched.virtuals else known.get(virtual_id)
+        if kept is None:
+            items = virtualservers.virtual_items(unit, virtual_id)
+            kept = [put([virtualservers.virtual_row(unit, virtual_id)])]
+            kept += [put(list(items[at : at + ITEMS_IN_SHARD])) for at in range(0, len(items), ITEMS_IN_SHARD)]
+        found[virtual_id] = kept
+    return found
+
+
 def _addresses(manifest: Manifest) -> set[bytes]:
     kinds = (manifest.tools, manifest.prompts, manifest.resources, manifest.templates)
     offered = [address for kind in kinds for shards in kind.values() for address in shards]
+    offered += [address for shards in manifest.virtuals.values() for address in shards]
     single = (manifest.roles, manifest.upstreams, manifest.issuers, manifest.limits)
     return {*manifest.keys, *manifest.principals, *single, *offered}
 

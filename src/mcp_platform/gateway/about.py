@@ -9,6 +9,7 @@ import msgspec
 
 from mcp_platform.features.rbac.check import Allowed
 from mcp_platform.features.upstreams.model import UpstreamRow
+from mcp_platform.features.virtualservers.model import INSTRUCTIONS
 from mcp_platform.gateway import answers
 from mcp_platform.gateway.endpoint import Endpoint
 
@@ -46,8 +47,11 @@ def capabilities(endpoint: Endpoint, allowed: Allowed, *, modern: bool) -> dict[
 
 
 def instructions(endpoint: Endpoint, allowed: Allowed) -> str:
-    """Ours, then those of each server under its name, cut at a ceiling."""
-    parts = [endpoint.instructions or answers.INSTRUCTIONS]
+    """The endpoint's own, which stand alone; else ours, then those of each server under its name, cut at a ceiling."""
+    search = [INSTRUCTIONS] if endpoint.tool_search else []
+    if endpoint.instructions:
+        return "\n\n".join([endpoint.instructions, *search])[:MAX_INSTRUCTIONS_CHARACTERS]
+    parts = [endpoint.about or answers.INSTRUCTIONS, *search]
     parts.extend(
         f"## {upstream.name}\n\n{upstream.instructions}"
         for upstream in _usable(endpoint, allowed)

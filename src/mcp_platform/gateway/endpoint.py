@@ -3,12 +3,14 @@
 A revision has its own endpoints; a request reads one from start to end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 from urllib.parse import quote, unquote
 
 from mcp_platform.features.rbac.check import Allowed
 from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
+from mcp_platform.features.virtualservers.check import may_use, worded
+from mcp_platform.features.virtualservers.model import CALL_TOOL, VirtualItem
 from mcp_platform.gateway import uri_template
 from mcp_platform.gateway.item import PROMPT, RESOURCE, TOOL, Item
 from mcp_platform.snapshot.model import Snapshot
@@ -36,19 +38,29 @@ class Endpoint:
         *,
         curated: bool = False,
         instructions: str = "",
+        about: str = "",
+        roles: frozenset[str] = frozenset(),
+        tool_search: bool = False,
+        worded: Mapping[tuple[str, str], VirtualItem] | None = None,
     ) -> None:
         self.name = name
         """Empty for `/mcp`."""
         self.curated = curated
         """True where only what was chosen may be read, and nothing that no list names."""
         self.instructions = instructions
-        """What it says of itself; empty for what we say of all."""
+        """What it says of itself, in place of what its servers say; empty for what we and they say."""
+        self.about = about
+        """What it is, in the operator's words; empty for what we say of all."""
+        self.tool_search = tool_search
+        """True where agents are shown `search_tools` and `call_tool` in place of the tools."""
         self.upstreams = upstreams
         """By id."""
         self.tools = tools
         self.prompts = prompts
         self.resources = resources
         self.templates = templates
+        self._roles = roles
+        self._worded = worded or {}
         self._items: dict[str, Item] = {}
         """Tools that were asked for."""
         self._renamed: dict[str, dict[str, str]] | None = None
@@ -57,6 +69,26 @@ class Endpoint:
     def of(cls, snapshot: Snapshot) -> "Endpoint":
         """`/mcp`."""
         return cls("", snapshot.upstreams, snapshot.tools, snapshot.prompts, snapshot.resources, snapshot.templates)
+
+    def admits(self, roles: Iterable[str]) -> bool:
+        """Whether a caller who holds `roles` may come here at all. What they may use here they may use at `/mcp`."""
+        return may_use(self._roles, roles)
+
+    def definition(self, kind: str, name: str, definition: bytes) -> bytes:
+        """What lists say of a row, by kind of item and its name here: the server's words, or the operator's."""
+        item = self.wording(kind, name)
+        return definition if item is None else worded(definition, item.exposed or None, item.description)
+
+    def wording(self, kind: str, name: str) -> VirtualItem | None:
+        """The item that an operator has put into other words than its server's; None where they are the same."""
+        return self._worded.get((kind, name))
+
+    def called(self, params: Mapping[str, object]) -> object:
+        """The name of the tool that a tools/call with these parameters calls in the end; it may be anything."""
+        name, arguments = params.get("name"), params.get("arguments")
+        if self.tool_search and name == CALL_TOOL:
+            return arguments.get("name") if isinstance(arguments, dict) else None
+        return name
 
     def tool(self, name: str, allowed: Allowed) -> Item | None:
         """The tool of that name, if the caller may call it. One that is forbidden looks like one that is not there."""

@@ -163,7 +163,7 @@ class Hub:
     async def take(self, endpoints: Endpoints, authenticator: Authenticator) -> None:
         """A new revision: cut whom it knows no more, drop what is forbidden now, tell of lists that changed."""
         self._endpoints, self._visible = endpoints, Visible(endpoints)
-        everything = endpoints.at("")
+        everything = endpoints.named("")
         if everything is not None:
             self._ears.renew({row.id: target_of(row) for row in everything.upstreams.values() if row.enabled})
         now = clock.now()
@@ -202,7 +202,9 @@ class Hub:
         await self._ears.close()
 
     def _recheck(self, audience: Audience, identity: Identity | None) -> None:
-        endpoint = self._endpoints.at(audience.endpoint) if self._endpoints is not None else None
+        endpoint = None
+        if identity is not None and self._endpoints is not None:
+            endpoint = self._endpoints.at(audience.endpoint, identity)
         if identity is None or endpoint is None:
             self._cut(audience)
             return

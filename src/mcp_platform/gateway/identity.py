@@ -47,12 +47,16 @@ class Authenticator:
         self._of_keys: dict[str, tuple[KeyRow, Identity]] = {}
         """Whose each key is, by its id. The key itself is checked with each request."""
 
-    def identify(self, headers: dict[str, str], now: float, guard: Callable[[], None]) -> Identity:
-        """Raises Fault(credential_missing, key_invalid, key_expired, token_invalid). `guard` is asked before a
-        signature is verified and may raise: a key's check costs no more than that question, so keys do without."""
+    def identify(self, headers: dict[str, str], endpoint: str, now: float, guard: Callable[[], None]) -> Identity:
+        """Who calls the endpoint of that name. Raises Fault(credential_missing, key_invalid, key_expired,
+        token_invalid). `guard` is asked before a signature is verified and may raise: a key's check costs no more than
+        that question, so keys do without."""
         text = bearer(headers)
         if not text.startswith(apikeys.PREFIX):
-            return self._of_token(self._tokens.bearer_of(text, now, guard))
+            bearing = self._tokens.bearer_of(text, now, guard)
+            if not bearing.token.is_for(endpoint):
+                raise Fault(TOKEN_INVALID)
+            return self._of_token(bearing)
         known = self._of_keys.get(text[5:17])
         row = known[0] if known is not None else self._snapshot.key(text[5:17])
         sent = apikeys.mac(self._mac_key, text)

@@ -11,13 +11,14 @@ from typing import NamedTuple, TypeVar
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
-from mcp_platform.features.ratelimit.check import anonymous_rules, endpoint_of, rules_for, standing
+from mcp_platform.features.ratelimit.check import anonymous_rules, endpoint_of, is_virtual, rules_for, standing
 from mcp_platform.features.ratelimit.errors import ADDRESS_LIMITED, RATE_LIMITED
 from mcp_platform.features.ratelimit.model import LimitRow
-from mcp_platform.features.upstreams.model import ToolRow
+from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.meter import Bucket, Meter, Taken
 from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.paths import mcp_path, place_of
 from mcp_platform.gateway.tokens import SignatureDue
 from mcp_platform.net.peer import counted_as
 from mcp_platform.snapshot.model import Snapshot
@@ -59,20 +60,21 @@ class Limits:
     def __init__(self, snapshot: Snapshot, meter: Meter, refused: Refused) -> None:
         self._meter = meter
         self._refused = refused
-        self._tools = snapshot.tools
         self._rules = snapshot.limits
         self._of_callers = any(rule.subject != "address" for rule in self._rules)
+        self._named = frozenset(rule.endpoint for rule in self._rules if is_virtual(rule.endpoint))
+        """Virtual servers that rules name."""
         self._of_tools = any(rule.tool is not None for rule in self._rules)
-        self._plans: dict[tuple[str, str | None, str | None], _Plan] = {}
+        self._plans: dict[tuple[str, str, str | None, tuple[str, str] | None], _Plan] = {}
         self._by_rules: dict[tuple[str, tuple[str, ...]], _Plan] = {}
         self._anonymous: dict[tuple[bytes, str], tuple[Bucket, ...]] = {}
 
-    def admit(self, exchange: Exchange, caller: Identity, message: Message | None) -> None:
-        """Count a request of `caller` for /mcp; leaves on the exchange what the answer says of it. Raises
+    def admit(self, exchange: Exchange, caller: Identity, message: Message | None, endpoint: Endpoint) -> None:
+        """Count a request of `caller` for `endpoint`; leaves on the exchange what the answer says of it. Raises
         Fault(rate_limited), and then nothing was counted."""
         if not self._of_callers:
             return
-        plan = self._plan(caller, message)
+        plan = self._plan(caller, message, endpoint)
         if not plan.buckets:
             return
         taken = self._meter.take(plan.buckets)
@@ -85,15 +87,15 @@ class Limits:
             self._refused[rule, False] += 1
             raise Fault(RATE_LIMITED, data={"limit": rule}, retry_after_s=taken.wait / _SECOND)
 
-    def guard(self, address: str) -> None:
+    def guard(self, address: str, path: str) -> None:
         """Before a signature is verified: raises SignatureDue where too many from there had no good credential. Counts
         nothing."""
-        if self._meter.exhausted(self._buckets_of(address, "/mcp")):
+        if self._meter.exhausted(self._buckets_of(address, self._where(path))):
             raise SignatureDue
 
     def failed(self, address: str, path: str) -> None:
         """Count a request without a good credential. Raises Fault(address_limited)."""
-        buckets = self._buckets_of(address, endpoint_of(path))
+        buckets = self._buckets_of(address, self._where(path))
         if not buckets:
             return
         taken = self._meter.take(buckets)
@@ -105,23 +107,21 @@ class Limits:
         self._refused[rule, False] += 1
         return Fault(ADDRESS_LIMITED, data={"limit": rule}, retry_after_s=wait / _SECOND)
 
-    def _plan(self, caller: Identity, message: Message | None) -> _Plan:
+    def _where(self, path: str) -> str:
+        """What rules call `path`. The two endpoints of 2024-11-05 are doors to the same rooms as `/mcp`."""
+        place = place_of(path)
+        return endpoint_of(path if place is None else mcp_path(place.name), self._named)
+
+    def _plan(self, caller: Identity, message: Message | None, endpoint: Endpoint) -> _Plan:
         method = message.method if message is not None and message.method in METHODS else None
-        tool = self._tool(caller, message) if self._of_tools and method == "tools/call" else None
-        kind = (caller.principal.id, method, tool.exposed if tool is not None else None)
+        tool = _tool(caller, message, endpoint) if self._of_tools and method == "tools/call" else None
+        where = endpoint_of(mcp_path(endpoint.name), self._named)
+        kind = (caller.principal.id, where, method, tool)
         plan = self._plans.get(kind)
         if plan is None:
-            place = (tool.server, tool.name) if tool is not None else None
-            rules = rules_for(self._rules, caller.principal.id, "/mcp", method, place)
-            plan = self._plan_of(caller.principal.id, rules)
+            plan = self._plan_of(caller.principal.id, rules_for(self._rules, caller.principal.id, where, method, tool))
             _remember(self._plans, kind, plan)
         return plan
-
-    def _tool(self, caller: Identity, message: Message | None) -> ToolRow | None:
-        """The tool that is called, if its caller may: who may not must not use up, nor learn of, its limit."""
-        name = message.params.get("name") if message is not None else None
-        row = self._tools.get(name) if isinstance(name, str) else None
-        return row if row is not None and caller.allowed.permits(row.server, row.name) else None
 
     def _plan_of(self, principal: str, rules: list[LimitRow]) -> _Plan:
         key = (principal, tuple(rule.name for rule in rules))
@@ -154,6 +154,13 @@ class Limits:
         for bucket, tat in zip(taken.buckets, taken.tats, strict=True):
             if bucket.shadow and not tat:
                 self._refused[bucket.rule, True] += 1
+
+
+def _tool(caller: Identity, message: Message | None, endpoint: Endpoint) -> tuple[str, str] | None:
+    """Server and tool that are called, if the caller may: who may not must not use up, nor learn of, its limit."""
+    name = endpoint.called(message.params) if message is not None else None
+    row = endpoint.tools.get(name) if isinstance(name, str) else None
+    return (row.server, row.name) if row is not None and caller.allowed.permits(row.server, row.name) else None
 
 
 def _half_used(taken: Taken) -> bool:

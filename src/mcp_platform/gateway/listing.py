@@ -14,6 +14,7 @@ import msgspec
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.rbac.check import Allowed
 from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow
+from mcp_platform.features.virtualservers.model import DEFINITIONS
 from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.errors import CURSOR_INVALID
 from mcp_platform.gateway.identity import Identity
@@ -25,6 +26,8 @@ MAX_KEPT = 64
 """Pages kept ready for one endpoint in one revision."""
 TEMPLATE = "resourceTemplates"
 """Kinds of list, by the member of the result that holds it."""
+_ITEMS = {"tools": "tools", "prompts": "prompts", "resources": "resources", TEMPLATE: "templates"}
+"""What virtual servers call them."""
 
 
 class _Row(Protocol):
@@ -97,6 +100,8 @@ class Lists:
             ):
                 raise Fault(CURSOR_INVALID)
             after = opened.after
+        if kind == "tools" and self._endpoint.tool_search:
+            return Page(DEFINITIONS, None, {}), None
         # The authenticator of this revision holds one Allowed for each combination of roles and scopes.
         key = (kind, id(identity.allowed), after)
         kept = self._pages.get(key)
@@ -130,7 +135,7 @@ class Lists:
         for name, row in self._visible(kind, allowed, after):
             if len(items) == PAGE_ITEMS:
                 return Page(msgspec.json.encode(items), last, stale)
-            items.append(msgspec.Raw(row.definition))
+            items.append(msgspec.Raw(self._endpoint.definition(_ITEMS[kind], name, row.definition)))
             upstream = self._endpoint.upstreams[row.upstream]
             if upstream.stale:
                 stale[upstream.name] = upstream.stale

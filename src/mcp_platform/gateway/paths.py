@@ -30,6 +30,19 @@ def place_of(path: str) -> Place | None:
     return None
 
 
+def endpoint_name(path: str) -> str:
+    """The name of the endpoint that is asked for, there or not; empty where it is `/mcp`, or none can be."""
+    if path == MCP:
+        return ""
+    place = place_of(path)
+    return "" if place is None else place.name
+
+
+def mcp_path(name: str) -> str:
+    """Where the endpoint of that name is, by its first name of all."""
+    return f"{MCP}/{name}" if name else MCP
+
+
 def messages_path(name: str) -> str:
     """Where messages for the streams of that endpoint are posted."""
     return f"{MESSAGES}/{name}" if name else MESSAGES

@@ -17,7 +17,7 @@ from mcp_platform.gateway.exchange import Exchange
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.inner_exchange import InnerExchange
 from mcp_platform.gateway.owners import is_hop
-from mcp_platform.gateway.paths import SSE, place_of
+from mcp_platform.gateway.paths import SSE, endpoint_name, place_of
 from mcp_platform.gateway.stream_errors import BATCH_INITIALIZE
 from mcp_platform.gateway.tokens import KeyUnknown, SignatureDue
 from mcp_platform.gateway.world import View, World
@@ -37,7 +37,7 @@ async def serve(world: World, exchange: Exchange) -> None:
     try:
         view = world.now_known()
         view, caller = await _identify(world, view, exchange)
-        kind, endpoint = _place(view, exchange)
+        kind, endpoint = _place(view, exchange, caller)
         if kind == MCP and exchange.method == "POST" and (modern_one or not batches.is_one(exchange.body)):
             await _message(world, view, endpoint, exchange, caller)
         else:
@@ -64,7 +64,7 @@ async def _message(
         identity = message.id
         attributed = message.kind == "request"
         if not is_hop(exchange):  # where it came in, it was counted
-            view.limits.admit(exchange, caller, message)
+            view.limits.admit(exchange, caller, message, endpoint)
         if batched and message.method == "initialize":
             raise Fault(BATCH_INITIALIZE)
         dialect = modern if stateless else legacy
@@ -98,7 +98,7 @@ async def _transport(
         await sse_endpoints.post(world, endpoint, exchange, caller, one(batched=False))
         return
     if not is_hop(exchange):
-        view.limits.admit(exchange, caller, None)
+        view.limits.admit(exchange, caller, None, endpoint)
     if exchange.method == "DELETE":
         await legacy.end_session(world, endpoint, exchange, caller)
     elif kind == SSE:
@@ -107,10 +107,10 @@ async def _transport(
         await legacy_stream.serve(world, endpoint, exchange, caller)
 
 
-def _place(view: View, exchange: Exchange) -> tuple[str, Endpoint]:
-    """What kind of path it is, and what its URL offers. Raises Fault(path_unknown)."""
+def _place(view: View, exchange: Exchange, caller: Identity) -> tuple[str, Endpoint]:
+    """What kind of path it is, and what its URL offers its caller. Raises Fault(path_unknown)."""
     place = place_of(exchange.path)
-    endpoint = None if place is None else view.endpoints.at(place.name)
+    endpoint = None if place is None else view.endpoints.at(place.name, caller)
     if place is None or endpoint is None:
         raise Fault(PATH_UNKNOWN)
     return place.kind, endpoint
@@ -146,9 +146,9 @@ def _known(view: View, exchange: Exchange, *, in_turn: bool = False) -> tuple[Vi
 
     def guard() -> None:
         if not in_turn:
-            view.limits.guard(exchange.address)
+            view.limits.guard(exchange.address, exchange.path)
 
-    return view, view.authenticator.identify(exchange.headers, clock.now(), guard)
+    return view, view.authenticator.identify(exchange.headers, endpoint_name(exchange.path), clock.now(), guard)
 
 
 def refuse(

@@ -6,6 +6,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.outlet import Exchange
+from mcp_platform.gateway.paths import endpoint_name
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal, Ticket
@@ -38,6 +39,7 @@ async def intent(journal: CallJournal, request: Request, item: Item, arguments: 
             request_bytes=len(request.exchange.body),
             definition=item.definition,
             read_only=item.read_only,
+            endpoint=request.endpoint.name,
         ),
         arguments,
     )
@@ -59,6 +61,7 @@ def answered(world: World, exchange: Exchange, caller: Identity, method: str, se
             rule="known",
             revision=world.view.snapshot.revision if world.view else 0,
             request_bytes=len(exchange.body),
+            endpoint=endpoint_name(exchange.path),
         )
     )
 
@@ -73,6 +76,7 @@ def refused(world: World, exchange: Exchange, fault: Fault, caller: Identity | N
         error=fault.kind.code,
         revision=world.view.snapshot.revision if world.view else 0,
         request_bytes=len(exchange.body),
+        endpoint=endpoint_name(exchange.path),
     )
     if caller is not None:
         refusal.principal = caller.principal.id

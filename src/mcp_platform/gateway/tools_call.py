@@ -3,9 +3,8 @@
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.features.validation.check import Problem
-from mcp_platform.features.validation.errors import ARGUMENTS_INVALID
-from mcp_platform.gateway import answers, calls, record, tasks
+from mcp_platform.features.virtualservers.model import CALL_TOOL, SEARCH_TOOLS
+from mcp_platform.gateway import arguments, calls, tasks, tool_search
 from mcp_platform.gateway.errors import TASKS_NOT_SERVED, TOOL_UNKNOWN
 from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.request import Request
@@ -13,7 +12,6 @@ from mcp_platform.gateway.resume import resume
 from mcp_platform.gateway.schemas import Schema
 from mcp_platform.wire import param_headers
 from mcp_platform.wire.errors import INVALID_PARAMS
-from mcp_platform.wire.versions import input_errors_are_results
 
 _encode = msgspec.json.Encoder().encode
 _NO_ARGUMENTS = msgspec.Raw(b"{}")
@@ -21,19 +19,34 @@ _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 async def call_tool(request: Request) -> None:
     """Answer one tools/call. Raises Fault before anything was sent upstream; later failures go to the outlet."""
-    item = resolve(request)
-    arguments = request.params.get("arguments", {})
-    if not isinstance(arguments, dict):
-        raise Fault(INVALID_PARAMS, "`arguments` must be an object.")
     if not request.modern and "task" in request.params:
         raise Fault(TASKS_NOT_SERVED)
+    if request.endpoint.tool_search:
+        name = request.params.get("name")
+        if name == SEARCH_TOOLS:
+            await tool_search.search(request)
+            return
+        if name == CALL_TOOL:
+            inner = tool_search.inner(request)
+            if inner is not None:
+                await _call(inner, mirrored=False)
+            return
+    await _call(request, mirrored=True)
+
+
+async def _call(request: Request, *, mirrored: bool) -> None:
+    """`mirrored`: the client knows the tool's schema from a list, so its headers must say what its arguments say."""
+    item = resolve(request)
+    given = request.params.get("arguments", {})
+    if not isinstance(given, dict):
+        raise Fault(INVALID_PARAMS, "`arguments` must be an object.")
     assert item.tool is not None, "a tool has a row"
     schema = request.world.schemas.of(item.tool)
-    if request.modern and schema.mirrored:
-        param_headers.check(schema.mirrored, arguments, request.exchange.headers)
-    problem = schema.arguments.check(arguments)
+    if request.modern and mirrored and schema.mirrored:
+        param_headers.check(schema.mirrored, given, request.exchange.headers)
+    problem = schema.arguments.check(given)
     if problem is not None:
-        _refuse_arguments(request, problem)
+        arguments.refuse(request, problem)
     elif request.modern and ("requestState" in request.params or "inputResponses" in request.params):
         await resume(request, item, lambda extra: _send(request, item, schema, extra))
     else:
@@ -53,35 +66,14 @@ def resolve(request: Request) -> Item:
 
 
 async def _send(request: Request, item: Item, schema: Schema, extra: calls.Params) -> None:
-    arguments = request.message.raw.get("arguments", _NO_ARGUMENTS)
+    given = request.message.raw.get("arguments", _NO_ARGUMENTS)
     mirrored = param_headers.mirrored(schema.mirrored, request.params.get("arguments", {})) if schema.mirrored else ()
     await calls.send(
         request,
         item,
-        {"name": msgspec.Raw(_encode(item.name)), "arguments": arguments, **extra},
-        arguments=bytes(arguments),
+        {"name": msgspec.Raw(_encode(item.name)), "arguments": given, **extra},
+        arguments=bytes(given),
         name=item.name,
         param_headers=mirrored,
         rewrite=tasks.seen_by(request, item),
     )
-
-
-def _refuse_arguments(request: Request, problem: Problem) -> None:
-    fault = Fault(ARGUMENTS_INVALID)
-    record.refused(request.world, request.exchange, fault, request.identity, "tools/call")
-    outlet = request.outlet()
-    text, data = describe(problem), problem.as_data()
-    if input_errors_are_results(request.version):
-        outlet.result(answers.tool_error(text, ARGUMENTS_INVALID.code, data, modern=request.modern))
-    else:
-        outlet.fail(Fault(ARGUMENTS_INVALID, text, data))
-
-
-def describe(problem: Problem) -> str:
-    """What a model must read to do better: where, which rule, and what the schema has there."""
-    lines = [
-        f"{failure.pointer or '(the whole object)'}: `{failure.keyword}`"
-        + (f" expects {failure.expected}" if failure.expected is not None else "")
-        for failure in problem.failures
-    ]
-    return "\n".join([ARGUMENTS_INVALID.text, *lines])

@@ -7,6 +7,7 @@ import msgspec
 
 from mcp_platform.features.rbac.check import Allowed
 from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
+from mcp_platform.features.virtualservers.model import SEARCH_TOOLS
 from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.endpoints import Endpoints
 
@@ -47,7 +48,7 @@ class Visible:
     def _announcing(
         self, name: str, allowed: Allowed, kinds: frozenset[str]
     ) -> Iterator[tuple[UpstreamRow, tuple[str, ...]]]:
-        endpoint = self._endpoints.at(name)
+        endpoint = self._endpoints.named(name)
         for row in endpoint.upstreams.values() if endpoint is not None else ():
             if row.enabled and not (row.interactive and row.transport == "stdio"):
                 announced = sorted(kinds.intersection(announces(row.capabilities)))
@@ -61,7 +62,7 @@ class Visible:
         key = (name, id(allowed), kind)
         known = self._known.get(key)
         if known is None:
-            endpoint = self._endpoints.at(name)
+            endpoint = self._endpoints.named(name)
             seen = list(_seen(endpoint, allowed, kind)) if endpoint is not None else []
             upstreams = frozenset(upstream for _, _, upstream in seen)
             known = self._known[key] = (hash(frozenset(seen)), upstreams)
@@ -69,17 +70,23 @@ class Visible:
 
 
 def _seen(endpoint: Endpoint, allowed: Allowed, kind: str) -> Iterator[tuple[str, str, str]]:
-    for rows in _rows(endpoint, kind):
+    """Name, what is said of it, and whose it is."""
+    if kind == "tools" and endpoint.tool_search:
+        yield SEARCH_TOOLS, "", ""  # the list is the same, whatever can be found
+        return
+    for what, rows in _rows(endpoint, kind):
         for exposed, row in rows.items():
             upstream = endpoint.upstreams.get(row.upstream)
             if upstream is not None and upstream.enabled and _permits(allowed, row):
-                yield exposed, row.definition_hash, row.upstream
+                yield exposed, f"{row.definition_hash} {endpoint.wording(what, exposed)}", row.upstream
 
 
-def _rows(endpoint: Endpoint, kind: str) -> tuple[_Rows, ...]:
+def _rows(endpoint: Endpoint, kind: str) -> tuple[tuple[str, _Rows], ...]:
     if kind == "tools":
-        return (endpoint.tools,)
-    return (endpoint.prompts,) if kind == "prompts" else (endpoint.resources, endpoint.templates)
+        return (("tools", endpoint.tools),)
+    if kind == "prompts":
+        return (("prompts", endpoint.prompts),)
+    return ("resources", endpoint.resources), ("templates", endpoint.templates)
 
 
 def _permits(allowed: Allowed, row: ToolRow | PromptRow | ResourceRow | TemplateRow) -> bool:

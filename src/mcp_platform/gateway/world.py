@@ -24,6 +24,7 @@ from mcp_platform.gateway.renewal import Renewal
 from mcp_platform.gateway.resumption import Kept
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.sealed import Seal
+from mcp_platform.gateway.searches import Searches
 from mcp_platform.gateway.session_home import Homes
 from mcp_platform.gateway.session_notes import Notes
 from mcp_platform.gateway.sessions import Session, Sessions
@@ -80,6 +81,7 @@ class World:
     journal: CallJournal
     refused: Refused = field(default_factory=Refused)
     """What limits refused since the log was last told."""
+    searches: Searches = field(default_factory=Searches)
     verified: Verified = field(default_factory=dict)
     """Tokens whose signatures need not be verified again."""
     turns: Turns = field(default_factory=Turns)
@@ -179,7 +181,7 @@ class World:
 
     def _cut_if_revoked(self, call: ActiveCall, endpoints: Endpoints, authenticator: Authenticator) -> None:
         identity = authenticator.still(call.identity, clock.now())
-        endpoint = endpoints.at(call.endpoint)
+        endpoint = None if identity is None else endpoints.at(call.endpoint, identity)
         if identity is None or endpoint is None or endpoint.find(call.item, identity.allowed) is None:
             log.info("call_cut", credential=call.identity.credential, kind=call.item.kind)
             call.stop(Fault(REVOKED))

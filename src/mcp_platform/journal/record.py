@@ -106,6 +106,8 @@ class Intent(Caller, tag=2, gc=False, kw_only=True):
     """True where an administrator marked the tool as one that changes nothing."""
     arguments: Content | None = None
     """What policy lets be recorded of them; None for nothing."""
+    endpoint: str = ""
+    """Name of the virtual server that was asked, as in `/mcp/NAME`; empty for `/mcp` itself."""
 
 
 class Outcome(Record, tag=3, gc=False, kw_only=True):
@@ -133,6 +135,8 @@ class Refusal(Caller, tag=4, gc=False, kw_only=True):
 
     error: str = ""
     """Code of the error."""
+    endpoint: str = ""
+    """Name of the virtual server that was asked for, there or not, as in `/mcp/NAME`; empty for `/mcp` itself."""
 
 
 class Refusals(Record, tag=5, gc=False, kw_only=True):
@@ -216,6 +220,9 @@ class Retained(Record, tag=10, gc=False, kw_only=True):
 class Answered(Caller, tag=12, gc=False, kw_only=True):
     """A request that the gateway answers by itself and sends to nobody: a list, `initialize`, `ping`, a notification,
     the end of a session. Written before the answer; what it asked for is in `method`, who asked in the rest."""
+
+    endpoint: str = ""
+    """Name of the virtual server that was asked, as in `/mcp/NAME`; empty for `/mcp` itself."""
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from mcp_platform.features.jwt.model import IssuerRow
 from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.rbac.model import RoleRow
 from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
+from mcp_platform.features.virtualservers.model import VirtualRow
 
 FORMAT = 3
 
@@ -38,6 +39,8 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     """Upstream id → shards of its prompts; likewise the next two."""
     resources: dict[str, list[bytes]] = {}
     templates: dict[str, list[bytes]] = {}
+    virtuals: dict[str, list[bytes]] = {}
+    """Virtual server id → a shard of its row without items, then shards of its items."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
@@ -127,6 +130,8 @@ class Snapshot:
     """By exposed URI."""
     templates: dict[str, TemplateRow] = field(default_factory=dict)
     """By exposed template."""
+    virtuals: dict[str, VirtualRow] = field(default_factory=dict)
+    """By name; those that are enabled."""
 
     def key(self, key_id: str) -> KeyRow | None:
         return self.keys[bucket(key_id, len(self.keys))].get(key_id)

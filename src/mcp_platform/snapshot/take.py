@@ -7,6 +7,8 @@ hold the loop for 104 ms (measured), so after each slice of work the loop gets i
 import asyncio
 from typing import TypeVar
 
+import msgspec
+
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.apikeys.model import KeyRow
@@ -15,6 +17,7 @@ from mcp_platform.features.jwt.model import IssuerRow
 from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.rbac.model import RoleRow
 from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
+from mcp_platform.features.virtualservers.model import VirtualItem, VirtualRow
 from mcp_platform.snapshot.codec import SNAPSHOT_INVALID, decode_rows
 from mcp_platform.snapshot.model import Manifest, Snapshot
 from mcp_platform.snapshot.shelf import Shelf
@@ -65,6 +68,7 @@ class Taker:
         prompts, of_prompts = await self._exposed(manifest.prompts, old.prompts, of_prompts, PromptRow)
         resources, of_resources = await self._exposed(manifest.resources, old.resources, of_resources, ResourceRow)
         templates, of_templates = await self._exposed(manifest.templates, old.templates, of_templates, TemplateRow)
+        virtuals = await self._virtuals(manifest.virtuals, before.virtuals if before else {}, old.virtuals)
         self._snapshot = Snapshot(
             manifest.revision,
             keys,
@@ -77,6 +81,7 @@ class Taker:
             prompts,
             resources,
             templates,
+            virtuals,
         )
         self._manifest, self._names = manifest, (of_tools, of_prompts, of_resources, of_templates)
         return self._snapshot
@@ -124,6 +129,26 @@ class Taker:
             now[address] = [each.exposed for each in rows]
             await self._breathe()
         return found, now
+
+    async def _virtuals(
+        self, shards: dict[str, list[bytes]], before: dict[str, list[bytes]], old: dict[str, VirtualRow]
+    ) -> dict[str, VirtualRow]:
+        """By name. A row whose shards are the same is the same object, so what was made of it can be kept."""
+        if shards == before:
+            return old
+        known = {row.id: row for row in old.values()}
+        found: dict[str, VirtualRow] = {}
+        for virtual_id, addresses in shards.items():
+            row = known.get(virtual_id)
+            if row is None or before.get(virtual_id) != addresses:
+                row = self._rows(addresses[0], VirtualRow)[0]
+                items: list[VirtualItem] = []
+                for address in addresses[1:]:
+                    items.extend(self._rows(address, VirtualItem))
+                    await self._breathe()
+                row = msgspec.structs.replace(row, items=tuple(items))
+            found[row.name] = row
+        return found
 
     def _rows(self, address: bytes, row: type[Row]) -> list[Row]:
         content = self._shelf.read_shard(address)

@@ -46,6 +46,8 @@ class Touched:
     limits: bool = False
     lists: frozenset[tuple[str, str]] = frozenset()
     """(upstream id, kind) of the lists of which agents see others now: those who want to hear of it are told."""
+    virtuals: frozenset[str] = frozenset()
+    """Ids of virtual servers."""
 
 
 NOTHING = Touched()

@@ -36,3 +36,5 @@ class Permission(StrEnum):
     UPSTREAMS_SERVER_REFRESH = "upstreams:server:refresh"
     UPSTREAMS_SERVER_TEST = "upstreams:server:test"
     UPSTREAMS_TOOL_APPROVE = "upstreams:tool:approve"
+    VIRTUAL_SERVER_CHANGE = "virtual:server:change"
+    VIRTUAL_SERVER_READ = "virtual:server:read"

@@ -126,10 +126,43 @@ def test_one_audience_of_ours_is_enough(aud: object) -> None:
     assert why_not(ED.token(claims(AUDIENCE, aud=aud)), row(ED)) is None
 
 
+@pytest.mark.parametrize(
+    ("aud", "only"),
+    [
+        (AUDIENCE, None),
+        ([f"{AUDIENCE}/one", AUDIENCE], None),
+        (f"{AUDIENCE}/one", {"one"}),
+        ([f"{AUDIENCE}/one", "https://elsewhere.example", f"{AUDIENCE}/two"], {"one", "two"}),
+    ],
+)
+def test_a_token_for_a_virtual_server_is_for_nothing_else(aud: object, only: set[str] | None) -> None:
+    """RFC 8707. One for `/mcp` opens what is behind it, too: a virtual server offers nothing that `/mcp` does not."""
+    _, token = issuers(row(ED)).verify(ED.token(claims(AUDIENCE, aud=aud)), time.time())
+    assert token.only == only
+    assert (token.is_for("one"), token.is_for("")) == (True, only is None)
+
+
+@pytest.mark.parametrize(
+    "aud",
+    [
+        f"{AUDIENCE}x/one",
+        f"{AUDIENCE}s",
+        "http://gw",
+        "http://gw/mcq/one",
+        "http://gw/",
+        f"{AUDIENCE}/",
+        f"{AUDIENCE}/a/b",
+    ],
+)
+def test_an_audience_that_only_looks_like_ours_is_none(aud: str) -> None:
+    assert why_not(ED.token(claims(AUDIENCE, aud=aud)), row(ED)) == "aud"
+
+
 def test_an_issuer_with_audiences_of_its_own_takes_only_those() -> None:
     own = row(ED, audiences=("api://one",))
     assert why_not(ED.token(claims("api://one")), own) is None
     assert why_not(ED.token(claims(AUDIENCE)), own) == "aud"
+    assert why_not(ED.token(claims(AUDIENCE, aud=f"{AUDIENCE}/one")), own) == "aud"
 
 
 def test_clocks_may_differ_by_the_leeway_but_an_end_is_an_end() -> None:

@@ -31,9 +31,10 @@ QUERY_HELP = """
 
     QUERY is any of: field:value (several values with commas, `*` for any characters), field:-value to leave out
     (actor:-nobody), since: and until: (24h, 7d, 2026-11-22, 2026-11-22T10:00), and words, which are looked for in
-    names. All of it must hold. Fields: actor, agent, key, session, address, method, server, tool (also as server/tool),
-    decision, rule, outcome, error, trace, kind, tag, target, tenant, definition, arguments, result, revision.
-    Arguments and results themselves are searched by `audit search --content` alone.
+    names. All of it must hold. Fields: actor, agent, key, session, address, method, endpoint (a virtual server),
+    server, tool (also as server/tool), decision, rule, outcome, error, trace, kind, tag, target, tenant, definition,
+    arguments, result, revision. Arguments and results themselves are
+    searched by `audit search --content` alone.
 """
 
 

@@ -27,11 +27,12 @@ CHECKS = (
     "record",
     "confinement",
     "upstreams",
+    "virtual_servers",
     "issuers",
     "limits",
 )
 """Modules of cli/checks, in the order of the report."""
-ASKING = ("running", "upstreams", "issuers", "limits")
+ASKING = ("running", "upstreams", "virtual_servers", "issuers", "limits")
 """Those that ask control for more than its status."""
 PATIENCE_S = 5.0
 """Seconds for control to say how it is: it takes milliseconds."""

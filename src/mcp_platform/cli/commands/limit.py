@@ -55,7 +55,10 @@ def limit() -> None:
     "Warning: `everyone` allows one caller to use up what all share.",
 )
 @click.option(
-    "--endpoint", metavar="PATH|METHOD", help="Only this path (/mcp) or method of MCP (tools/list). [default: all]"
+    "--endpoint",
+    metavar="PATH|METHOD",
+    help="Only this path (/mcp, which is every /mcp/NAME too, or one /mcp/NAME) or method of MCP (tools/list). "
+    "[default: all]",
 )
 @click.option("--tool", metavar="SERVER/TOOL", help="Only calls of these tools; `*` stands for any server or any tool.")
 @click.option(

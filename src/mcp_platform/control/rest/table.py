@@ -10,6 +10,7 @@ from mcp_platform.features.rbac import routes as rbac
 from mcp_platform.features.tokens import routes as tokens
 from mcp_platform.features.toolpolicy import routes as toolpolicy
 from mcp_platform.features.upstreams import routes as upstreams
+from mcp_platform.features.virtualservers import routes as virtualservers
 from mcp_platform.store.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -19,6 +20,7 @@ ROUTES: tuple[Route, ...] = (
     *rbac.ROUTES,
     *upstreams.ROUTES,
     *toolpolicy.ROUTES,
+    *virtualservers.ROUTES,
     *issuers.ROUTES,
     *ratelimit.ROUTES,
     *tokens.ROUTES,

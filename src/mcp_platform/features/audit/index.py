@@ -30,7 +30,7 @@ from sqlalchemy.exc import DatabaseError
 from mcp_platform.features.audit.model import INDEXED, NAMED
 from mcp_platform.store.engine import open_sqlite
 
-FORM: Final = 1
+FORM: Final = 2
 """Of the tables below. A file of another form is made anew from the journal: there is nothing to migrate."""
 _Id = BigInteger().with_variant(Integer, "sqlite")
 METADATA = MetaData()

@@ -55,6 +55,8 @@ class Row(msgspec.Struct, gc=False, kw_only=True):
     read_only: bool = False
     detail: str = ""
     """JSON of what only this kind of record says."""
+    endpoint: str = ""
+    """Name of the virtual server that was asked; empty for `/mcp`."""
 
 
 NAMED: Final = (
@@ -78,6 +80,7 @@ NAMED: Final = (
     "definition",
     "arguments",
     "result",
+    "endpoint",
 )
 """Fields that hold names: few different ones, each kept once."""
 INDEXED: Final = (
@@ -95,6 +98,7 @@ INDEXED: Final = (
     "error",
     "tag",
     "target",
+    "endpoint",
 )
 """Those by which ten million rows are found in an instant; `trace` and the time are, too."""
 IN_FULL_TEXT: Final = (

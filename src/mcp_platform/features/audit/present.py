@@ -40,6 +40,7 @@ COLUMNS: Final = (
     "principal",
     "segment",
     "index",
+    "endpoint",
 )
 """Keys of a row in JSON, and columns of a CSV file; new ones only at the end."""
 
@@ -78,6 +79,7 @@ def presented(row: Row, names: dict[str, str]) -> dict[str, object]:
         "principal": row.principal,
         "segment": row.segment.hex(),
         "index": row.index,
+        "endpoint": row.endpoint,
     }
 
 

@@ -24,6 +24,7 @@ FIELDS: Final = {
     "arguments": "arguments",
     "decision": "decision",
     "definition": "definition",
+    "endpoint": "endpoint",
     "error": "error",
     "key": "credential",
     "kind": "kind",

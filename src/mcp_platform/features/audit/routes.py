@@ -61,6 +61,8 @@ class Recorded(msgspec.Struct, frozen=True):
     principal: str
     segment: str
     index: int
+    endpoint: str
+    """Name of the virtual server that was asked; empty for `/mcp`."""
 
 
 class RecordsOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

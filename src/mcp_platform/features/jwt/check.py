@@ -51,6 +51,8 @@ FITS: Mapping[str, tuple[str, str]] = {
 _BY_TYPE: Mapping[str, type[ECKey | OKPKey | RSAKey]] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
 _MODELS = {name: JWSRegistry.algorithms[name] for name in (*FITS, SHARED)}
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+_ENDPOINT = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+"""A virtual server's name."""
 _REFUSED_HEADERS = frozenset({"b64", "crit", "cty", "jku", "jwk", "x5c", "x5u"})
 """Parameters that would choose the key, change what is signed, or make the content another token. Others mean nothing
 to us and are ignored, as RFC 7515 §4 demands."""
@@ -133,10 +135,22 @@ class Issuers:
             raise Refused("iss")
         return issuer
 
-    def _read_claims(self, claims: dict[str, Any], issuer: IssuerRow, now: float) -> Token:
-        ours = issuer.audiences or (self._resource,)
-        if not any(each in ours for each in _texts(claims.get("aud"), "aud")):
+    def _meant_for(self, claims: dict[str, Any], issuer: IssuerRow) -> frozenset[str] | None:
+        """Which virtual servers a token is for alone; None: every endpoint. One for `/mcp` opens virtual servers too,
+        which offer nothing that `/mcp` does not; one for `/mcp/NAME` opens that and no other (RFC 8707)."""
+        named = _texts(claims.get("aud"), "aud")
+        if any(each in (issuer.audiences or (self._resource,)) for each in named):
+            return None
+        below = f"{self._resource}/"
+        names = frozenset(
+            name for each in named if each.startswith(below) and _ENDPOINT.fullmatch(name := each.removeprefix(below))
+        )
+        if issuer.audiences or not names:
             raise Refused("aud")
+        return names
+
+    def _read_claims(self, claims: dict[str, Any], issuer: IssuerRow, now: float) -> Token:
+        only = self._meant_for(claims, issuer)
         expires = _moment(claims, "exp")
         if expires is None or now >= expires:
             raise Refused("exp")
@@ -160,6 +174,7 @@ class Issuers:
             issued=issued,
             expires=expires,
             roles=_roles_of(claims, issuer),
+            only=only,
         )
 
 

@@ -64,6 +64,12 @@ class Token(msgspec.Struct, frozen=True):
     expires: float
     roles: tuple[str, ...]
     """Roles here that its claims stand for, the issuer's defaults included; sorted."""
+    only: frozenset[str] | None = None
+    """Names of the virtual servers that it is for and for nothing else; None: it is for every endpoint."""
+
+    def is_for(self, endpoint: str) -> bool:
+        """Whether it may be used at the endpoint of that name; the empty name is `/mcp`."""
+        return self.only is None or endpoint in self.only
 
 
 def principal_id(issuer_url: str, subject: str) -> str:

@@ -15,6 +15,7 @@ from mcp_platform.features.ratelimit.check import (
     MAX_COUNT,
     MAX_PERIOD_S,
     is_limit_name,
+    is_virtual,
 )
 from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.features.ratelimit.tables import LIMITS, add_limit, limits, principal_names
@@ -130,8 +131,8 @@ def _wrong_scope(params: NewLimit) -> str | None:
     if params.by == "address":
         if params.tool is not None or params.principal is not None:
             return "A limit by address is for requests without a good credential: they have no tool and no principal."
-        if params.endpoint not in ("*", *ANONYMOUS_ENDPOINTS):
-            return f"A limit by address has the endpoint * or one of: {', '.join(ANONYMOUS_ENDPOINTS)}."
+        if params.endpoint not in ("*", *ANONYMOUS_ENDPOINTS) and not is_virtual(params.endpoint):
+            return f"A limit by address has the endpoint *, /mcp/NAME or one of: {', '.join(ANONYMOUS_ENDPOINTS)}."
         return None
     if params.by == "everyone" and params.principal is not None:
         return "A limit that everyone shares is not for one principal."
@@ -140,8 +141,8 @@ def _wrong_scope(params: NewLimit) -> str | None:
     if params.tool is not None and params.endpoint not in ("*", "tools/call"):
         return "A limit of a tool has the endpoint tools/call."
     known = [endpoint for endpoint in ENDPOINTS if endpoint == "/mcp" or endpoint not in ANONYMOUS_ENDPOINTS]
-    if params.endpoint not in ("*", *known):
-        return f"A limit has the endpoint * or one of: {', '.join(known)}."
+    if params.endpoint not in ("*", *known) and not is_virtual(params.endpoint):
+        return f"A limit has the endpoint *, /mcp/NAME or one of: {', '.join(known)}."
     return None
 
 

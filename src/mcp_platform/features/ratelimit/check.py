@@ -6,7 +6,7 @@ than the burst allows. Times are whole nanoseconds, intervals are rounded up, so
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ from mcp_platform.features.ratelimit.model import LimitRow
 from mcp_platform.wire.methods import METHODS
 
 PATHS = ("/mcp", "/healthz", "/readyz")
-"""Paths that a rule may name. Whatever else is asked for has one name together: OTHER."""
+"""Paths that a rule may name, besides `/mcp/NAME`. Whatever else is asked for has one name together: OTHER. A rule for
+`/mcp` counts requests to every `/mcp/NAME` too: who is kept from one must not go on at the next."""
 OTHER = "other"
 ENDPOINTS = (*PATHS, OTHER, *METHODS)
 ANONYMOUS_ENDPOINTS = (*PATHS, OTHER)
@@ -26,6 +27,7 @@ MAX_AHEAD_S = 366 * 86_400.0
 SLOW_S = 600.0
 """Seconds from which on a bucket that is spent is worth keeping over a restart."""
 _SECOND = 1_000_000_000
+_VIRTUAL = re.compile(r"/mcp/[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -76,10 +78,18 @@ def is_limit_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def endpoint_of(path: str) -> str:
-    """The one name of a path: a variant in case, slashes or percent-encoding is not served, so it is OTHER."""
+def is_virtual(path: str) -> bool:
+    """Whether `path` has the form of a virtual server's."""
+    return _VIRTUAL.fullmatch(path) is not None
+
+
+def endpoint_of(path: str, named: Container[str] = ()) -> str:
+    """The one name of a path: a variant in case, slashes or percent-encoding is not served, so it is OTHER. A virtual
+    server's path is itself only where a rule names it: whoever makes up others comes under `/mcp`."""
     if path in PATHS:
         return path
+    if is_virtual(path):
+        return path if path in named else "/mcp"
     return {"/health": "/healthz", "/ready": "/readyz"}.get(path, OTHER)
 
 
@@ -91,7 +101,9 @@ def covers(rule: LimitRow, endpoint: str, method: str | None, tool: tuple[str, s
             return False
         server, _, name = rule.tool.partition("/")
         return server in ("*", tool[0]) and name in ("*", tool[1])
-    return rule.endpoint in ("*", endpoint) or (method is not None and rule.endpoint == method)
+    if rule.endpoint in ("*", endpoint) or (rule.endpoint == "/mcp" and is_virtual(endpoint)):
+        return True
+    return method is not None and rule.endpoint == method
 
 
 def rules_for(

@@ -19,7 +19,7 @@ class LimitRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     burst: int
     """Requests that may come at one moment, when none came for a while."""
     endpoint: str = "*"
-    """A path, a method of MCP, or `*` for all."""
+    """A path, a method of MCP, or `*` for all. `/mcp` is every endpoint of MCP, `/mcp/NAME` that one."""
     tool: str | None = None
     """`server/tool`, either side `*`: calls of these tools only."""
     principal: str | None = None

@@ -14,7 +14,9 @@ from mcp_platform.store.route import Changed, Listing, Route, Warned, by_name
 
 _OF = by_name(ACTIONS)
 _Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_COUNT)]
-_Endpoint = Annotated[str, msgspec.Meta(max_length=64, description=f"`*` or one of: {', '.join(ENDPOINTS)}.")]
+_Endpoint = Annotated[
+    str, msgspec.Meta(max_length=64, description=f"`*`, `/mcp/NAME` or one of: {', '.join(ENDPOINTS)}.")
+]
 
 
 class Limit(msgspec.Struct, frozen=True):

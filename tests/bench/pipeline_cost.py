@@ -22,6 +22,7 @@ from mcp_platform.features.identity.model import PrincipalRow
 from mcp_platform.features.rbac.model import MEMBER
 from mcp_platform.features.upstreams.model import ToolRow, UpstreamRow
 from mcp_platform.gateway import pipeline
+from mcp_platform.gateway.hub import Hub
 from mcp_platform.gateway.schemas import Schemas
 from mcp_platform.gateway.world import World
 from mcp_platform.net.transports.model import Answer, Call, Caller
@@ -117,10 +118,9 @@ async def _world() -> tuple[World, str]:
     }
     snapshot = Snapshot(*found.values())
     nothing: dict[str, Any] = dict.fromkeys(_needed(World))
-    nothing.update(
-        settings=Settings(), slot=0, mac_key=_MAC_KEY, schemas=Schemas(), links=_Links(), lists_seal=b"s" * 32
-    )
-    world = World(**{**nothing, "journal": _Journal(), "resource": "http://127.0.0.1/mcp"})
+    nothing.update(settings=Settings(), slot=0, mac_key=_MAC_KEY, schemas=Schemas(), links=_Links())
+    nothing.update(journal=_Journal(), hub=Hub(nothing["links"], per_principal=1), resource="http://127.0.0.1/mcp")
+    world = World(**nothing)
     await world.take(snapshot)
     world.heard_at = float("inf")
     return world, key

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,11 @@ def gateway(
     folder: Path, behind: int, durability: str, keys: int, workers: int = 1, command: Sequence[str] = COMMAND
 ) -> Iterator[Candidate]:
     """A platform over the server at port `behind`, called by `keys` principals under a limit that is counted for each
-    and never reached."""
+    and never reached. Durability `none` is no setting: the journal is another then."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = f'[journal]\ndurability = "{durability}"\n'
+    config = f'[journal]\ndurability = "{durability}"\n' if durability != "none" else ""
+    if durability == "none":
+        command = (sys.executable, str(Path(__file__).with_name("without_record.py")))
     with running_platform(folder, command=command, workers=workers, config=config) as platform:
         platform.cli("server", "add", "stub", f"http://127.0.0.1:{behind}/mcp")
         platform.cli("limit", "set", "each", "--rate", "1000000/s", "--burst", "1000000")

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench import budget, closed_loop, latency, machine, peers, traffic
+from tests.bench import budget, closed_loop, latency, machine, memory, peers, traffic
 from tests.bench.candidate import Candidate
 from tests.bench.gateways import gateway
 from tests.bench.proxies import haproxy, nginx
@@ -39,7 +39,7 @@ def full() -> dict[str, Any]:
         timed = [direct, *candidates]
         waits = _latencies(timed, _mixes(folder, timed, traffic.steady), at_32, folder)
         worker = _worker_of(next(each for each in candidates if each.name == "gateway, relaxed"))
-        memory = budget.memory_mib(worker)
+        memory_of_worker = budget.memory_mib(worker)
     loops = {"32": _loop(at_32), "256": _loop(at_256), "mixed": _loop(mixed)}
     return {
         **_ratios(at_32),
@@ -47,7 +47,9 @@ def full() -> dict[str, Any]:
         "closed_loop": loops,
         "latency": waits,
         "fastmcp": _before_fastmcp(),
-        "worker_mib": memory,
+        "record": _record(),
+        "worker_mib": memory_of_worker,
+        "memory": memory.measured(),
         "budget_us": budget.summed(at_32["gateway, relaxed"].median_us),
     }
 
@@ -131,6 +133,21 @@ def _worker_of(candidate: Candidate) -> int:
     """Its gateway worker; processes name themselves."""
     named = {pid: Path(f"/proc/{pid}/comm").read_text() for pid in candidate.pids}
     return next(pid for pid, name in named.items() if "worker" in name)
+
+
+def _record() -> dict[str, Any]:
+    """What each durability costs beside no record at all, in one run."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        behind = stack.enter_context(stub(folder))
+        candidates = [
+            stack.enter_context(gateway(folder / durability, behind, durability, 64))
+            for durability in ("none", "relaxed", "group", "strict")
+        ]
+        mixes = _mixes(folder, candidates, traffic.steady)
+        found = in_turns(candidates, mixes, connections=32, seconds=2, rounds=3)
+    ratios = {name: ratio(found, name, "gateway, none") for name in found}
+    return {"candidates": _data(found), "ratios": ratios}
 
 
 def _before_fastmcp() -> dict[str, Any]:

@@ -118,15 +118,9 @@ async def _world() -> tuple[World, str]:
     }
     snapshot = Snapshot(*found.values())
     nothing: dict[str, Any] = dict.fromkeys(_needed(World))
-    nothing.update(
-        settings=Settings(),
-        slot=0,
-        mac_key=_MAC_KEY,
-        schemas=Schemas(),
-        links=_Links(),
-        hub=Hub(_Links(), per_principal=1),  # type: ignore[arg-type]  # nobody listens
-    )
-    world = World(**{**nothing, "journal": _Journal(), "resource": "http://127.0.0.1/mcp"})
+    nothing.update(settings=Settings(), slot=0, mac_key=_MAC_KEY, schemas=Schemas(), links=_Links())
+    nothing.update(journal=_Journal(), hub=Hub(nothing["links"], per_principal=1), resource="http://127.0.0.1/mcp")
+    world = World(**nothing)
     await world.take(snapshot)
     world.heard_at = float("inf")
     return world, key

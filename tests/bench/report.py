@@ -43,6 +43,15 @@ def page(result: Mapping[str, Any], lines: Sequence[Line]) -> str:
         loop_table(result["closed_loop"]["mixed"]["candidates"]),
         "## Before a real FastMCP server, 8 connections",
         loop_table(result["fastmcp"]),
+        "## What the record costs, 32 connections",
+        "`none` is a journal that keeps nothing, for this run alone: no setting does that. `relaxed` writes before it "
+        "sends and before it answers, `group` waits for one sync of the disk, `strict` for two.",
+        loop_table(result["record"]["candidates"]),
+        "To no record at all: "
+        + ", ".join(
+            f"{name.removeprefix('gateway, ')} {found:g} x" for name, found in result["record"]["ratios"].items()
+        )
+        + ".",
         "## Latency",
         "At a constant rate, each request timed from when it was due.",
         _latency_table(result["latency"]),

@@ -8,7 +8,7 @@ import select
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import httptools
 
@@ -24,6 +24,8 @@ _KEEP_ALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
 """Streams stand open and may be silent for hours; a machine that vanished is found out in two minutes."""
+_NOT_PLAIN = frozenset({"transfer-encoding", "content-encoding", "connection", "trailer", "upgrade"})
+"""Headers of an answer that is more than a length and so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,15 @@ class ResponseCeilings:
     """Bytes that may arrive without any of the body among them: chunk sizes, extensions, trailers."""
     max_interim: int = 8
     """Interim (1xx) answers before the real one (RFC 9110 §15.2 names no number)."""
+
+
+class _Known(NamedTuple):
+    """A head that was read, and with which an answer was whole."""
+
+    head: bytes
+    headers: dict[str, str]
+    size: int
+    """Bytes of head and body together."""
 
 
 class Connection(asyncio.Protocol):
@@ -59,6 +70,9 @@ class Connection(asyncio.Protocol):
         self._fault: Fault | None = None
         self._secure = False
         self.idle_since = 0.0
+        self._known: _Known | None = None
+        """The head of the last plain answer. A server says the same in each of a second's, and what is the same byte
+        for byte is read the same."""
         self._reset()
 
     def _reset(self) -> None:
@@ -72,6 +86,7 @@ class Connection(asyncio.Protocol):
         self._progress = False
         self._complete = False
         self._keep = False
+        self._fresh = True
 
     # The pool's side.
 
@@ -132,6 +147,9 @@ class Connection(asyncio.Protocol):
             # Nobody asked: an answer that comes by itself would be taken for the next one's.
             self.shut()
             return
+        fresh, self._fresh = self._fresh, False
+        if fresh and self._take_known(exchange, data):
+            return
         self._progress = False
         try:
             self._parser.feed_data(data)
@@ -146,8 +164,32 @@ class Connection(asyncio.Protocol):
             exchange.failed(self._fault)
             self.abandon()
         elif self._complete:
+            if fresh:
+                self._learn(exchange, data)
             self._finish(exchange)
         exchange.wake()
+
+    def _take_known(self, exchange: Exchange, data: bytes) -> bool:
+        """Take an answer that came in one piece behind the head that is known."""
+        known = self._known
+        if known is None or len(data) != known.size or not data.startswith(known.head):
+            return False
+        exchange.got_head(200, known.headers)
+        exchange.got_body(data[len(known.head) :])
+        self._keep = True
+        self._finish(exchange)
+        exchange.wake()
+        return True
+
+    def _learn(self, exchange: Exchange, data: bytes) -> None:
+        """Remember the head of an answer that came in one piece, where its length alone says where it ends."""
+        length = self._headers.get("content-length", "")
+        plain = self._headers.keys().isdisjoint(_NOT_PLAIN) and not self._interim
+        if not (plain and exchange.status == 200 and self._keep and length.isdecimal()):
+            return
+        head = data[: len(data) - int(length)]
+        if length != "0" and head.endswith(b"\r\n\r\n") and head.find(b"\r\n\r\n") == len(head) - 4:
+            self._known = _Known(head, self._headers, len(data))
 
     def eof_received(self) -> bool | None:
         exchange = self._exchange

@@ -5,6 +5,7 @@ Filled by the connection, emptied by whoever asked. It never decodes and never f
 
 import asyncio
 from collections import deque
+from functools import lru_cache
 from typing import Protocol
 
 from mcp_platform.base.errors import Fault
@@ -65,7 +66,7 @@ class Exchange:
     @property
     def content_type(self) -> str:
         """The media type without parameters, lower case; empty where there is none."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return _media_type(self.headers.get("content-type", ""))
 
     def send(self, head: bytes, body: bytes) -> None:
         """Send the request. `head`: request line and headers, each line ended, made by `client_head`."""
@@ -184,3 +185,8 @@ class Exchange:
             self._waiter = None
         if self._fault is not None:
             raise self._fault
+
+
+@lru_cache(maxsize=256)
+def _media_type(text: str) -> str:
+    return text.partition(";")[0].strip().lower()

@@ -13,7 +13,7 @@ _MAX_BYTES = 8192
 
 _VARYING = {
     spelling: name
-    for name in ("authorization", "mcp-name", "mcp-method", "mcp-session-id", "content-length")
+    for name in ("authorization", "mcp-name", "mcp-session-id", "content-length")
     for spelling in {name.encode(), name.title().encode(), name.capitalize().encode()}
 }
 """Fields whose value is often a new one, by how their names are mostly spelt. None but the length frames a message."""

@@ -61,7 +61,7 @@ class Kept:
     capabilities: bytes
     stale: bool
     listed: bool
-    """Whether it was listed in this form already, by whoever added it a moment ago."""
+    """Whether it was listed a moment ago, by whoever added it."""
 
 
 @dataclass(frozen=True, slots=True)

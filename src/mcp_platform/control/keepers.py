@@ -7,10 +7,10 @@ their turns apart.
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy import select
 
-from mcp_platform.base import clock
 from mcp_platform.base.config.settings import Upstreams
 from mcp_platform.base.log import Log
 from mcp_platform.control.execute import Executor
@@ -28,8 +28,6 @@ AT_ONCE = 12
 SICK_AT_ONCE = 4
 STARTS_AT_ONCE = 2
 """Stdio servers that are started to be listed: each takes a core while it starts."""
-JUST_ADDED_S = 30.0
-"""Seconds after it was added within which a server need not be listed again."""
 ARRANGE_S = 60.0
 """Seconds after which is looked for changes that nobody told of."""
 _log = Log("control.keepers")
@@ -52,6 +50,8 @@ class Keepers:
         self._tell = tell
         self._kept: dict[str, tuple[Keeper, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
+        self._begun = False
+        """Servers that are there at the start may have changed since; one that comes later was listed to be added."""
 
     def published(self, touched: Touched) -> None:
         """A change was handed to the workers."""
@@ -98,8 +98,9 @@ class Keepers:
         loop = asyncio.get_running_loop()
         for identity, kept in wanted.items():
             if identity not in self._kept:
-                keeper = Keeper(kept, self._means)
+                keeper = Keeper(kept if self._begun else replace(kept, listed=False), self._means)
                 self._kept[identity] = keeper, loop.create_task(keeper.run(), name=f"keeper {kept.name}")
+        self._begun = True
 
     async def close(self) -> None:
         """After `run` was cancelled."""
@@ -125,7 +126,7 @@ def _in_use(unit: Unit) -> list[Kept]:
             era=row.era,
             capabilities=row.capabilities or b"{}",
             stale=bool(row.stale),
-            listed=bool(row.listing_hash) and clock.now() - row.created_at < JUST_ADDED_S,
+            listed=bool(row.listing_hash),
         )
         for row in rows
     ]

@@ -81,6 +81,9 @@ class ActiveCall:
     def notify(self, method: str, params: bytes) -> None:
         self.outlet.notify(method, params)
 
+    def polled(self) -> None:
+        self.outlet.pause()
+
     async def ask(self, method: str, params: bytes) -> Answer:
         """A question of the server. Answers with an error where the client cannot be asked or does not answer."""
         needed = capabilities.required(method, params)

@@ -46,7 +46,7 @@ class ClientStream:
         """Nothing follows."""
         self.left_at: float | None = clock.monotonic()
         """Since when nobody is connected or, once it is done, since then; None while it goes on with somebody."""
-        self._primes = primes
+        self.primes = primes
         self._grown = grown
         self._kept: deque[tuple[int, bytes]] = deque()
         self._size = 0
@@ -68,7 +68,7 @@ class ClientStream:
         over = self._over = asyncio.get_running_loop().create_future()
         self._exchange, self.left_at = exchange, None
         exchange.start(200, EVENTS, STREAM_HEADERS)
-        if self._primes:
+        if self.primes:
             exchange.write(sse.encode(b"", identity=f"{self.name}.{after}", retry_ms=RETRY_MS))
         else:
             exchange.write(b": open\n\n")

@@ -86,6 +86,12 @@ class Outlet:
         """Send a legacy client a request of its own on this stream."""
         self._send(jsonrpc.request(identity, method, {}).replace(b"{}", json_text.one_line(params), 1))
 
+    def pause(self) -> None:
+        """The server leaves us alone for a while: so do we our client, if it knows to come back (2025-11-25)."""
+        self._begin()
+        if self._stream is not None and self._stream.primes:
+            self._stream.leave(self.exchange)
+
     def keep_alive_if_due(self, now: float) -> None:
         """Show that the call still runs, to the client and to proxies between. `now`: monotonic seconds."""
         if self._stream is not None:

@@ -19,7 +19,7 @@ from mcp_platform.net.transports.conversation import Conversation, Heard, Send
 from mcp_platform.net.transports.deadline import Deadline
 from mcp_platform.net.transports.http_reply import Interrupted, read_reply
 from mcp_platform.net.transports.http_resume import Reading, read_on
-from mcp_platform.net.transports.model import Answer, Call, Caller, Credentials, Target
+from mcp_platform.net.transports.model import Answer, Call, Caller, Credentials, Polled, Target
 from mcp_platform.net.transports.switchboard import Switchboard
 from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_GARBAGE, UPSTREAM_LOST, UPSTREAM_REFUSED
 
@@ -119,6 +119,8 @@ class Endpoint:
             lingers = True
             return answer, exchange.headers, exchange.status
         except Interrupted as broken:
+            if isinstance(caller, Polled) and broken.retry_ms is not None and manner.resume is not None:
+                caller.polled()
             answer = await self._read_on(broken, identity, call, conversation, deadline, manner)
             return answer, exchange.headers, exchange.status
         except Fault as fault:

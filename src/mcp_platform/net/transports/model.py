@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -76,6 +76,14 @@ class Caller(Protocol):
 
     async def ask(self, method: str, params: bytes) -> Answer:
         """A request of the server to its client (elicitation, sampling, roots). Answers when the client did."""
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """A caller that can leave its own client alone for as long as the server leaves it."""
+
+    def polled(self) -> None:
+        """The server has closed the stream of this call, to be asked for the rest of it (2025-11-25)."""
 
 
 class Wanted(msgspec.Struct, frozen=True):

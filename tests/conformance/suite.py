@@ -31,10 +31,12 @@ class Scenario:
 
     @property
     def outcome(self) -> str:
-        """`pass`, `warning` (a SHOULD was missed), or `failure`; a scenario that checked nothing failed."""
+        """`pass`, `warning` (a SHOULD was missed), `failure`, or `unchecked`: the suite saw nothing that it judges."""
         statuses = {check["status"] for check in self.checks}
-        if "FAILURE" in statuses or not statuses & {"SUCCESS", "WARNING"}:
+        if "FAILURE" in statuses or not self.checks:
             return "failure"
+        if not statuses & {"SUCCESS", "WARNING"}:
+            return "unchecked"
         return "warning" if statuses & {"WARNING", "SKIPPED"} or self.could_not_check else "pass"
 
     @property

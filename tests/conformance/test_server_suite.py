@@ -53,7 +53,9 @@ def test_the_upstream_itself_passes(name: str, tmp_path: Path) -> None:
     run = RUNS[name]
     with http_upstream(tmp_path / "upstream") as upstream:
         found = run_server_suite(run.package, upstream.url, tmp_path, revision=run.revision)
-    assert {each: scenario.outcome for each, scenario in found.items()} == expected(name, "dual")
+    imperfect = {"server-sse-polling": "warning"} if name == "0.1.16" else {}
+    assert {each: scenario.outcome for each, scenario in found.items()} == {each: "pass" for each in found} | imperfect
+    assert found.keys() == run.scenarios.keys()
 
 
 @pytest.mark.long
@@ -95,7 +97,5 @@ def test_every_excuse_is_of_a_scenario_that_is_run() -> None:
     assert {upstream for each in EXCUSES for upstream in each.upstreams} <= set(UPSTREAMS)
 
 
-def test_an_upstream_of_both_eras_is_excused_from_nothing_but_what_it_misses_itself() -> None:
-    assert [(each.run, each.scenario) for each in EXCUSES if "dual" in each.upstreams] == [
-        ("0.1.16", "server-sse-polling")
-    ]
+def test_an_upstream_of_both_eras_is_excused_from_nothing_that_the_suite_counts() -> None:
+    assert [each for each in EXCUSES if "dual" in each.upstreams and each.outcome != "unchecked"] == []

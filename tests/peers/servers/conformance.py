@@ -43,6 +43,7 @@ warnings.simplefilter("ignore", MCPDeprecationWarning)
 MODERN = "2026-07-28"
 CAPABILITY_OF = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+RETRY_MS = 50
 PAUSE_S = 0.05
 """Seconds between the notifications of one call; the suite asks for about so much."""
 
@@ -285,9 +286,10 @@ class Upstream:
         return "done"
 
     async def test_reconnection(self, ctx: Any, params: Any) -> str:
+        await ctx.session.send_log_message("info", "about to hang up", related_request_id=ctx.request_id)
         if ctx.close_sse_stream is not None:
             await ctx.close_sse_stream()
-        await asyncio.sleep(2 * PAUSE_S)
+        await asyncio.sleep(6 * PAUSE_S)  # long after RETRY_MS: the SDK loses what comes while it replays
         return "Reconnection test completed"
 
     async def test_trigger_tool_change(self, ctx: Any, params: Any) -> str:
@@ -362,7 +364,7 @@ def main() -> None:
     sock.bind(("127.0.0.1", 0))
     sock.listen(128)
     print(f"PORT {sock.getsockname()[1]}", flush=True)
-    app = OneEra(server.streamable_http_app(event_store=Replay(), retry_interval=100), given.only)
+    app = OneEra(server.streamable_http_app(event_store=Replay(), retry_interval=RETRY_MS), given.only)
     config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_keep_alive=5)
     asyncio.run(uvicorn.Server(config).serve(sockets=[sock]))
 

@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 
-from mcp_platform.base.folder import DataFolder
-from mcp_platform.features.vault.keys import KeyRing
-from mcp_platform.journal.subjects import SubjectKeys
 from tests.journeys.platform import Platform, running_platform
 from tests.journeys.test_kill import SERVER
 from tests.journeys.test_rest import ask
@@ -109,10 +106,13 @@ def test_over_rest_it_needs_a_permission_of_its_own(spoken: Platform) -> None:
 def test_what_cannot_be_read_is_counted_by_its_reason(spoken: Platform) -> None:
     """Last, for it erases a key: then nobody reads what ben said, and everything else is read as before."""
     ben = sought(spoken, "word of ben")["rows"][0]["principal"]
-    ring = KeyRing.open(DataFolder(spoken.data), str(next(spoken.home.rglob("*.kek"))))
-    assert SubjectKeys(DataFolder(spoken.data), ring.worker_secret).erase(ben)
+    spoken.cli("audit", "erase", "ben", status=2)
+    assert spoken.cli("audit", "erase", "nobody", "--yes", status=1)["error"]["code"] == "principal_unknown"
+    assert spoken.cli("audit", "erase", "ben", "--yes")["erased"]
+    assert not spoken.cli("audit", "erase", ben, "--yes")["erased"]
     answer = sought(spoken, "invoice")
     assert len(answer["rows"]) == 1
     assert answer["unread"] == {"none": 0, "hashed": 0, "erased": 2, "damaged": 0}
     shown = spoken.run("audit", "search", "--content", "invoice").stdout
     assert "2 erased with the subject's key" in shown
+    assert spoken.cli("audit", "verify")["intact"]

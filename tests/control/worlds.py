@@ -59,6 +59,10 @@ class MemoryReach:
         """Nothing was recorded here."""
         return []
 
+    def erase(self, _subject: str) -> bool:
+        """There is nothing to erase."""
+        return False
+
     async def examine(self, *_asked: object) -> Examined:
         """Nor can anything be looked into."""
         return Examined()

@@ -1,6 +1,6 @@
-"""kill -9 of every process under load: back within 3 s, nobody left behind, no call executed twice.
+"""kill -9 of every process under load: back within 3 s, nobody left behind, no call executed twice, none unrecorded.
 
-Who demands it: the issue. 20 kills in `./dev test`, 1,000 with --all.
+Who demands it: the issues. 20 kills in `./dev test`, 1,000 with --all.
 """
 
 import json
@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 
 from mcp_platform.net import local
+from tests.control.journals import everything
+from tests.control.test_ingest import in_the_index
+from tests.journal.kept import kept
 from tests.journeys.callers import Callers
 from tests.journeys.platform import Platform
 from tests.journeys.processes import kill_and_see_dead, process_table
@@ -174,8 +177,28 @@ def kill_at_random(trial: Trial, kills: int, capsys: pytest.CaptureFixture[str])
     executed = Counter(trial.log.read_text().split())
     assert [text for text, count in executed.items() if count > 1] == []
     assert trial.callers.tally.answered <= set(executed)
+    the_record_is_whole(trial.platform, len(executed), len(trial.callers.tally.answered))
     slow = {victim: max(times) for victim, times in trial.took_s.items() if max(times) >= BACK_S}
     assert slow == {}
+
+
+def the_record_is_whole(platform: Platform, executed: int, answered: int) -> None:
+    """Every executed call has its intent, every answered one its outcome; and what control took into SQL, killed or
+    not, is exactly what the journal holds."""
+    journal = platform.data / "journal"
+
+    def is_taken_in() -> bool:
+        intents, ended, unknown = kept(journal)
+        found = in_the_index(platform.data / "record.db")
+        return intents == ended | unknown and len(found) == len(set(found)) and set(found) == everything(journal)
+
+    platform.wait_for(is_taken_in, "the index to hold the journal", GIVEN_UP_S)
+    intents, ended, _ = kept(journal)
+    assert len(intents) >= executed
+    assert len(ended) >= answered
+    assert platform.stop() == 0
+    report = platform.cli("audit", "verify")
+    assert report["intact"], report
 
 
 def report(trial: Trial, seed: int) -> str:

@@ -44,12 +44,12 @@ def _time(time: int) -> int:
     return min(max(time, 1), MAX_TIME)
 
 
-def _call(record: records.Intent, segment: bytes, index: int) -> Row:
+def _requested(record: records.Intent | records.Refusal | records.Answered, segment: bytes, index: int) -> Row:
+    """What is said alike of each request: who asked for what, and what was decided."""
     return Row(
         time=_time(record.time),
         segment=segment,
         index=index,
-        kind="call",
         trace=record.trace,
         principal=record.principal,
         agent=record.agent,
@@ -63,14 +63,19 @@ def _call(record: records.Intent, segment: bytes, index: int) -> Row:
         tool=record.tool,
         decision=record.decision,
         rule=record.rule,
-        outcome=OPEN,
-        definition=record.definition,
-        arguments=record.arguments.policy if record.arguments is not None else "",
         revision=record.revision,
         request_bytes=record.request_bytes,
-        read_only=record.read_only,
         endpoint=record.endpoint,
     )
+
+
+def _call(record: records.Intent, segment: bytes, index: int) -> Row:
+    row = _requested(record, segment, index)
+    row.kind, row.outcome = "call", OPEN
+    row.definition, row.read_only = record.definition, record.read_only
+    if record.arguments is not None:
+        row.arguments = record.arguments.policy
+    return row
 
 
 def _ended(record: records.Outcome, segment: bytes, index: int) -> Ended:
@@ -89,31 +94,12 @@ def _ended(record: records.Outcome, segment: bytes, index: int) -> Ended:
 
 def _asked(record: records.Refusal | records.Answered, segment: bytes, index: int) -> Row:
     """A request that was sent to nobody."""
-    refused = isinstance(record, records.Refusal)
-    return Row(
-        time=_time(record.time),
-        segment=segment,
-        index=index,
-        kind="refusal" if refused else "answered",
-        trace=record.trace,
-        principal=record.principal,
-        agent=record.agent,
-        agent_known=record.agent_known,
-        tenant=record.tenant,
-        credential=record.credential,
-        session=record.session,
-        address=record.address,
-        method=record.method,
-        server=record.server,
-        tool=record.tool,
-        decision=record.decision,
-        rule=record.rule,
-        outcome="refused" if refused else "ok",
-        error=record.error if isinstance(record, records.Refusal) else "",
-        revision=record.revision,
-        request_bytes=record.request_bytes,
-        endpoint=record.endpoint,
-    )
+    row = _requested(record, segment, index)
+    if isinstance(record, records.Refusal):
+        row.kind, row.outcome, row.error = "refusal", "refused", record.error
+    else:
+        row.kind, row.outcome = "answered", "ok"
+    return row
 
 
 def _refusals(record: records.Refusals, segment: bytes, index: int) -> Row:

@@ -132,10 +132,10 @@ def _contents(call: Call) -> Iterator[tuple[Place | None, str]]:
 
 
 def _texts(opened: bytes) -> Iterator[str]:
-    """What is searched: the JSON as people write it, and each text in it without its escapes."""
+    """What is searched: each text in the JSON without its escapes, then the whole of it as people write it."""
     try:
         value = msgspec.json.decode(opened)
-        yield msgspec.json.encode(value).decode()
+        whole = msgspec.json.encode(value).decode()
     except (msgspec.MsgspecError, RecursionError, ValueError):
         yield opened.decode(errors="replace")
         return
@@ -148,3 +148,4 @@ def _texts(opened: bytes) -> Iterator[str]:
             ahead += [*each.keys(), *each.values()]
         elif isinstance(each, list):
             ahead += each
+    yield whole

@@ -51,6 +51,10 @@ class RecordSearch:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, examine)
 
+    def erase(self, subject: str) -> bool:
+        """Destroy the key of a subject's contents; False where there is none."""
+        return self._subjects.erase(subject)
+
     def _open(self) -> Engine:
         if self._engine is None:
             if not self._path.exists():

@@ -4,7 +4,7 @@ from mcp_platform.control import status
 from mcp_platform.control.anchor import actions as anchor
 from mcp_platform.features.apikeys import actions as apikeys
 from mcp_platform.features.audit import actions as audit
-from mcp_platform.features.audit import content, reading
+from mcp_platform.features.audit import content, erasure, reading
 from mcp_platform.features.identity import actions as identity
 from mcp_platform.features.jwt import actions as issuers
 from mcp_platform.features.jwt import subjects
@@ -32,6 +32,7 @@ ACTIONS = _by_name(
     apikeys.ACTIONS,
     audit.ACTIONS,
     content.ACTIONS,
+    erasure.ACTIONS,
     identity.ACTIONS,
     issuers.ACTIONS,
     reading.ACTIONS,

@@ -10,7 +10,7 @@ from mcp_platform.gateway.paths import endpoint_name
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal, Ticket
-from mcp_platform.journal.record import Answered, Intent, Refusal
+from mcp_platform.journal.record import Answered, Caller, Intent, Refusal
 from mcp_platform.wire import trace
 
 MAX_METHOD_CHARACTERS = 64
@@ -19,51 +19,39 @@ MAX_METHOD_CHARACTERS = 64
 
 async def intent(journal: CallJournal, request: Request, item: Item, arguments: bytes) -> Ticket:
     """Record that `request` is about to be sent to the server of `item`. Raises Fault(journal_unavailable)."""
-    identity = request.identity
-    return await journal.intent(
-        Intent(
-            trace=trace_of(request),
-            principal=identity.principal.id,
-            agent=identity.agent,
-            agent_known=_known_by(identity),
-            tenant=identity.principal.tenant,
-            credential=identity.credential,
-            session=request.session.hex(),
-            address=request.exchange.address,
-            method=request.message.method,
-            server=item.server,
-            tool=item.name,
-            decision="allow",
-            rule=item.rule(identity.allowed),
-            revision=request.view.snapshot.revision,
-            request_bytes=len(request.exchange.body),
-            definition=item.definition,
-            read_only=item.read_only,
-            endpoint=request.endpoint.name,
-        ),
-        arguments,
+    record = Intent(
+        trace=trace_of(request),
+        session=request.session.hex(),
+        address=request.exchange.address,
+        method=request.message.method,
+        server=item.server,
+        tool=item.name,
+        decision="allow",
+        rule=item.rule(request.identity.allowed),
+        revision=request.view.snapshot.revision,
+        request_bytes=len(request.exchange.body),
+        definition=item.definition,
+        read_only=item.read_only,
+        endpoint=request.endpoint.name,
     )
+    _name(record, request.identity)
+    return await journal.intent(record, arguments)
 
 
 def answered(world: World, exchange: Exchange, caller: Identity, method: str, session: bytes = b"") -> None:
     """Record a request that is about to be answered here. Raises Fault(journal_unavailable)."""
-    world.journal.answered(
-        Answered(
-            principal=caller.principal.id,
-            agent=caller.agent,
-            agent_known=_known_by(caller),
-            tenant=caller.principal.tenant,
-            credential=caller.credential,
-            session=session.hex(),
-            address=exchange.address,
-            method=method[:MAX_METHOD_CHARACTERS],
-            decision="allow",
-            rule="known",
-            revision=world.view.snapshot.revision if world.view else 0,
-            request_bytes=len(exchange.body),
-            endpoint=endpoint_name(exchange.path),
-        )
+    record = Answered(
+        session=session.hex(),
+        address=exchange.address,
+        method=method[:MAX_METHOD_CHARACTERS],
+        decision="allow",
+        rule="known",
+        revision=world.view.snapshot.revision if world.view else 0,
+        request_bytes=len(exchange.body),
+        endpoint=endpoint_name(exchange.path),
     )
+    _name(record, caller)
+    world.journal.answered(record)
 
 
 def refused(world: World, exchange: Exchange, fault: Fault, caller: Identity | None, method: str | None) -> None:
@@ -79,11 +67,7 @@ def refused(world: World, exchange: Exchange, fault: Fault, caller: Identity | N
         endpoint=endpoint_name(exchange.path),
     )
     if caller is not None:
-        refusal.principal = caller.principal.id
-        refusal.agent = caller.agent
-        refusal.agent_known = _known_by(caller)
-        refusal.tenant = caller.principal.tenant
-        refusal.credential = caller.credential
+        _name(refusal, caller)
     world.journal.refusal(refusal)
 
 
@@ -99,6 +83,10 @@ def trace_of(request: Request) -> str:
     return given or f"{random.getrandbits(128):032x}"  # unique, and no secret
 
 
-def _known_by(identity: Identity) -> str:
-    """How the agent is known: by a key of its own, or by what its token's issuer says."""
-    return "key" if identity.token is None else "token"
+def _name(record: Caller, identity: Identity) -> None:
+    """Say in `record` who asked. The agent is known by a key of its own, or by what its token's issuer says."""
+    record.principal = identity.principal.id
+    record.agent = identity.agent
+    record.agent_known = "key" if identity.token is None else "token"
+    record.tenant = identity.principal.tenant
+    record.credential = identity.credential

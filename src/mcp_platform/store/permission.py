@@ -6,6 +6,7 @@ from enum import StrEnum
 class Permission(StrEnum):
     """What an actor must hold. Nothing implies another."""
 
+    AUDIT_CONTENT_ERASE = "audit:content:erase"
     AUDIT_CONTENT_READ = "audit:content:read"
     AUDIT_LOG_VERIFY = "audit:log:verify"
     AUDIT_RECORD_ANCHOR = "audit:record:anchor"

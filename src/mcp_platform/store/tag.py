@@ -6,6 +6,7 @@ from enum import StrEnum
 class Tag(StrEnum):
     """What happened. A tag is never given a second meaning."""
 
+    AUDIT_CONTENT_ERASE = "audit:content:erase"
     AUDIT_CONTENT_SEARCH = "audit:content:search"
     AUDIT_LOG_VERIFY = "audit:log:verify"
     AUDIT_RECORD_ANCHOR = "audit:record:anchor"

@@ -45,6 +45,7 @@ QUERY_HELP = """
         "search": Entry("audit", "search", "Find calls, refusals and changes."),
         "verify": Entry("audit_verify", "verify", "Prove a copy of the record whole, offline."),
         "export": Entry("audit", "export", "Write what a search finds as JSON lines or CSV."),
+        "erase": Entry("audit_erase", "erase", "Make what somebody said in calls unreadable for ever."),
         "anchor": Entry("audit_anchor", "anchor", "Take the newest checkpoint to another place."),
     },
 )

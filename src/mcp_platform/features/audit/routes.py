@@ -8,12 +8,14 @@ from mcp_platform.features.audit.actions import ACTIONS
 from mcp_platform.features.audit.content import ACTIONS as OPENING
 from mcp_platform.features.audit.content import MAX_CHARACTERS as MAX_SOUGHT
 from mcp_platform.features.audit.content import MAX_EXAMINED, MAX_FOUND, Excerpt, Unread
+from mcp_platform.features.audit.erasure import ACTIONS as ERASING
 from mcp_platform.features.audit.errors import QUERY_INVALID, RECORD_UNAVAILABLE, SEARCH_TOO_WIDE
 from mcp_platform.features.audit.query import MAX_CHARACTERS
 from mcp_platform.features.audit.reading import ACTIONS as READING
-from mcp_platform.store.route import Listing, Moment, Route, by_name
+from mcp_platform.features.identity.errors import PRINCIPAL_UNKNOWN
+from mcp_platform.store.route import Changed, Listing, Moment, Route, by_name
 
-_OF = by_name((*ACTIONS, *READING, *OPENING))
+_OF = by_name((*ACTIONS, *READING, *OPENING, *ERASING))
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -94,6 +96,22 @@ class ContentsSearched(msgspec.Struct, frozen=True):
     """False while the newest calls are still being taken in."""
 
 
+class Erased(Changed, frozen=True, kw_only=True):
+    """What nobody can read any more."""
+
+    principal: str
+    """Id of the principal."""
+    erased: bool
+    """False where there was no key: nothing was recorded since the last time."""
+
+
+class Erasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose arguments and results."""
+
+    principal: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    """Name or id."""
+
+
 class SoughtContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is looked for, and in which calls. In the body, for a text may be as secret as where it stands."""
 
@@ -127,6 +145,15 @@ ROUTES = (
         body=SoughtContent,
         example={"content": "invoice 4711", "query": "actor:ana since:24h"},
         refusals=(QUERY_INVALID, RECORD_UNAVAILABLE, SEARCH_TOO_WIDE),
+    ),
+    Route(
+        "POST",
+        "/audit/erasures",
+        _OF["content.erase"],
+        Erased,
+        body=Erasure,
+        example={"principal": "ana"},
+        refusals=(PRINCIPAL_UNKNOWN,),
     ),
     Route("GET", "/audit/verification", _OF["audit.verify"], Verified),
 )

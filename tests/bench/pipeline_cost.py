@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -178,14 +179,38 @@ def slower(call: Callable[[], Awaitable[None]], by_rounds: int) -> Callable[[], 
     return both
 
 
-def main(planted: int) -> None:
-    """Print the ratio that one process found."""
+async def instructions(call: Callable[[], Awaitable[None]]) -> float:
+    """Bytecode instructions of a call: the same number on every machine. What C code does is not in it."""
+    counted = 0
+
+    def local(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal counted
+        counted += event == "opcode"
+        return local
+
+    def begins(frame: FrameType, _event: str, _argument: object) -> Any:
+        frame.f_trace_opcodes = True
+        return local
+
+    await call()  # what is made once is made
+    sys.settrace(begins)
+    try:
+        for _ in range(CALLS):
+            await call()
+    finally:
+        sys.settrace(None)
+    return counted / CALLS
+
+
+def main(planted: int, *, counts: bool) -> None:
+    """Print what one process found."""
 
     async def run() -> float:
-        return await measured(slower(await line(), planted) if planted else await line())
+        call = slower(await line(), planted) if planted else await line()
+        return await (instructions(call) if counts else measured(call))
 
     print(uvloop.run(run()))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 0, counts=sys.argv[2:] == ["instructions"])

@@ -1,5 +1,7 @@
 """Whether a call has become dearer than it was: the pipeline's cost in several processes, against the one committed.
 
+Two numbers. Bytecode instructions are the same on every machine. The time in rounds of a yardstick holds what C code
+does, too, and is compared only on the kind of processor that it was accepted on: 1.7 rounds on one are 2.5 on another.
 `python -m tests.bench.regression` measures; with --keep it also writes what it found as the new baseline, which belongs
 in the commit that made the difference, with the reason in its message.
 """
@@ -11,48 +13,85 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.bench.machine import described
+
 BASELINE = Path(__file__).with_name("pipeline_cost.json")
 PROCESSES = 7
 """Where memory lies differs between processes and moves the ratio by 3 %; the median of seven stays within 2 %."""
 TOLERANCE = 0.06
 """A tenth dearer is seen, and 2 % of noise is not."""
+TOLERANCE_OF_INSTRUCTIONS = 0.03
+"""Their number has no noise; a few lines more are no regression."""
 _ROOT = Path(__file__).parents[2]
 
 
 def python() -> str:
-    """The interpreter, as far as it moves the ratio."""
+    """The interpreter, as far as it moves the numbers."""
     return f"{sys.implementation.name} {sys.version_info.major}.{sys.version_info.minor}"
 
 
+def place() -> str:
+    """The interpreter and the processor, as far as they move the time."""
+    return f"{python()} on {described()['cpu']}"
+
+
 def measure(planted_rounds: int = 0) -> float:
-    """The median of PROCESSES, one after the other."""
-    line = [sys.executable, "-m", "tests.bench.pipeline_cost", str(planted_rounds)]
+    """Rounds of the yardstick: the median of PROCESSES, one after the other."""
+    return statistics.median(_one(str(planted_rounds)) for _ in range(PROCESSES))
+
+
+def instructions(planted_rounds: int = 0) -> float:
+    """Bytecode instructions of a call."""
+    return _one(str(planted_rounds), "instructions")
+
+
+def _one(*arguments: str) -> float:
+    line = [sys.executable, "-m", "tests.bench.pipeline_cost", *arguments]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    found = [
-        float(subprocess.run(line, env=environment, cwd=_ROOT, check=True, capture_output=True, timeout=120).stdout)
-        for _ in range(PROCESSES)
-    ]
-    return statistics.median(found)
+    return float(subprocess.run(line, env=environment, cwd=_ROOT, check=True, capture_output=True, timeout=120).stdout)
 
 
 def baseline() -> float | None:
-    """What a call cost when it was last accepted; None for an interpreter that nobody measured."""
-    known: dict[str, float] = json.loads(BASELINE.read_text())
-    return known.get(python())
+    """The time of a call when it was last accepted; None on a processor that nobody measured on."""
+    found: float | None = json.loads(BASELINE.read_text())["yardsticks"].get(place())
+    return found
+
+
+def baseline_of_instructions() -> float | None:
+    """None for an interpreter that nobody measured."""
+    found: float | None = json.loads(BASELINE.read_text())["instructions"].get(python())
+    return found
 
 
 def is_slower(found: float, accepted: float) -> bool:
     return found > accepted * (1 + TOLERANCE)
 
 
+def is_more(found: float, accepted: float) -> bool:
+    return found > accepted * (1 + TOLERANCE_OF_INSTRUCTIONS)
+
+
 def main() -> int:
-    found = measure()
+    found, counted = measure(), instructions()
     if "--keep" in sys.argv:
-        known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-        BASELINE.write_text(json.dumps({**known, python(): round(found, 3)}, indent=2, sort_keys=True) + "\n")
-    accepted = baseline()
-    print(json.dumps({"python": python(), "cost": round(found, 3), "accepted": accepted, "tolerance": TOLERANCE}))
-    return int(accepted is not None and is_slower(found, accepted))
+        known = json.loads(BASELINE.read_text())
+        known["yardsticks"][place()] = round(found, 3)
+        known["instructions"][python()] = counted
+        BASELINE.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+    accepted, accepted_count = baseline(), baseline_of_instructions()
+    print(
+        json.dumps(
+            {
+                "place": place(),
+                "yardsticks": round(found, 3),
+                "accepted_yardsticks": accepted,
+                "instructions": counted,
+                "accepted_instructions": accepted_count,
+            }
+        )
+    )
+    dearer = accepted is not None and is_slower(found, accepted)
+    return int(dearer or (accepted_count is not None and is_more(counted, accepted_count)))
 
 
 if __name__ == "__main__":

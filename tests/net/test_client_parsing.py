@@ -50,18 +50,75 @@ class _Handle:
     def fileno(self) -> int:
         return 0
 
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        return None
+
 
 def feed(pieces: list[bytes], ceilings: ResponseCeilings | None = None) -> tuple[Exchange, bool]:
     """What the connection made of `pieces`, and whether it went back to its pool."""
     freed: list[Connection] = []
     connection = Connection(ceilings or ResponseCeilings(), freed.append, lambda _: None)
-    line = Line()
-    connection.connection_made(line)
-    exchange = connection.begin()
-    for piece in pieces:
-        if not line.closed:
-            connection.data_received(piece)
+    connection.connection_made(Line())
+    exchange = ask(connection, pieces)
     return exchange, bool(freed)
+
+
+def ask(connection: Connection, pieces: list[bytes]) -> Exchange:
+    """One more exchange on it."""
+    exchange = connection.begin()
+    line = connection._transport
+    assert line is not None
+    for piece in pieces:
+        if not line.is_closing():
+            connection.data_received(piece)
+    return exchange
+
+
+def plain(body: bytes, *lines: bytes) -> bytes:
+    return b"\r\n".join([b"HTTP/1.1 200 OK", *lines, b"Content-Length: %d" % len(body), b"", body])
+
+
+ANSWERS = [
+    plain(b"one"),
+    plain(b"two"),
+    plain(b"longer"),
+    plain(b""),
+    plain(b"\r\n\r\n"),
+    plain(b"a\r\n\r\nb", b"X: y"),
+    plain(b"one", b"Date: now"),
+    plain(b"one", b"Connection: close"),
+    plain(b"one", b"Connection: keep-alive"),
+    plain(b"one", b"Content-Encoding: gzip"),
+    plain(b"one") + b"more",
+    plain(b"one") + plain(b"one"),
+    b"HTTP/1.1 100 Continue\r\n\r\n" + plain(b"one"),
+    b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\none",
+    b"HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\none",
+    CHUNKED,
+    SIZED,
+]
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.sampled_from(ANSWERS).flatmap(lambda whole: st.just([whole]) | cut(whole)), min_size=1, max_size=8))
+def test_an_answer_means_on_a_used_connection_what_it_means_on_a_new_one(answers: list[list[bytes]]) -> None:
+    """Heads that were read before are remembered."""
+    freed: list[Connection] = []
+    connection, line = Connection(ResponseCeilings(), freed.append, lambda _: None), Line()
+    connection.connection_made(line)
+    for pieces in answers:
+        freed.clear()
+        used = ask(connection, pieces)
+        alone, free = feed(pieces)
+        assert (used.status, used.headers, b"".join(used._chunks)) == (
+            alone.status,
+            alone.headers,
+            b"".join(alone._chunks),
+        )
+        assert (used._done, bool(freed)) == (alone._done, free)
+        assert (used._fault is None) == (alone._fault is None)
+        if not free or line.closed:
+            return
 
 
 @st.composite

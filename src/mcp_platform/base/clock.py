@@ -3,15 +3,11 @@
 import time
 from datetime import UTC, datetime
 
+now = time.time
+"""Seconds since the epoch, UTC."""
 
-def now() -> float:
-    """Seconds since the epoch, UTC."""
-    return time.time()
-
-
-def monotonic() -> float:
-    """Seconds on a clock that never goes back; only differences mean anything."""
-    return time.monotonic()
+monotonic = time.monotonic
+"""Seconds on a clock that never goes back; only differences mean anything. Asked ten times a call, so by no detour."""
 
 
 def rfc3339(at: float) -> str:

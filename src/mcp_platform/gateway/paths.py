@@ -1,6 +1,7 @@
 """The paths where agents speak: the MCP endpoint of every revision since 2025-03-26, and the two of 2024-11-05 beside
 it. Each has a place for an endpoint's name behind it: `/mcp/NAME`, `/sse/NAME`, `/messages/NAME`."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from mcp_platform.gateway.endpoints import MCP, name_of
@@ -21,6 +22,7 @@ class Place(NamedTuple):
     """Name of the endpoint; empty for the one that holds everything."""
 
 
+@lru_cache(maxsize=256)  # asked several times for each request
 def place_of(path: str) -> Place | None:
     """None where agents have nothing to ask."""
     for kind in METHODS:

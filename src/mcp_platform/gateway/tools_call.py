@@ -44,7 +44,7 @@ async def _call(request: Request, *, mirrored: bool) -> None:
     schema = request.world.schemas.of(item.tool)
     if request.modern and mirrored and schema.mirrored:
         param_headers.check(schema.mirrored, given, request.exchange.headers)
-    problem = schema.arguments.check(given)
+    problem = schema.arguments.check(given, len(request.exchange.body))
     if problem is not None:
         arguments.refuse(request, problem)
     elif request.modern and ("requestState" in request.params or "inputResponses" in request.params):

@@ -4,7 +4,6 @@ Pure but for nonces. Nothing readable ever leaves here in plaintext: what can be
 key, so that erasing that key erases it (redacted content too: without its secrets it is still about somebody).
 """
 
-import hashlib
 import os
 import re
 from typing import Final
@@ -58,8 +57,7 @@ def recorded(policy: str, key: SubjectKey, what: bytes, content: bytes) -> Conte
 
 
 def hashed(key: SubjectKey, what: bytes, content: bytes) -> Content:
-    digest = hashlib.blake2b(content, digest_size=32, key=key.mac_key, person=what).digest()
-    return Content("hashed", len(content), key.id, digest)
+    return Content("hashed", len(content), key.id, key.mac(what, content))
 
 
 def opened(content: Content, key: SubjectKey, what: bytes) -> bytes | None:

@@ -150,7 +150,9 @@ class JournalWriter:
         """True where a new call, whose intent takes `size_bytes`, can be recorded to its end: there is room for its
         outcome and those of all calls under way."""
         segment = self._segments.current
-        return segment is not None and not self._refusing and self._room(segment) >= size_bytes
+        if segment is None or self._refusing:
+            return False
+        return segment.room_bytes - (len(self.open) + 1) * OUTCOME_BYTES - MARGIN_BYTES >= size_bytes
 
     def admit(self, size_bytes: int) -> None:
         """Raises Fault(journal_unavailable) unless it admits."""
@@ -161,9 +163,6 @@ class JournalWriter:
     @property
     def _refusing(self) -> bool:
         return self._write_failed or self._sync_failed or self._closing or self.stalled
-
-    def _room(self, segment: OpenSegment) -> int:
-        return segment.room_bytes - (len(self.open) + 1) * OUTCOME_BYTES - MARGIN_BYTES
 
     async def admitted(self, size_bytes: int) -> None:
         """As `admit`, but waits while room is being made. Raises Fault(journal_unavailable)."""
@@ -209,9 +208,9 @@ class JournalWriter:
 
     def _joined(self) -> list[tuple[OpenSegment, int, bytes]]:
         """What is to be written, in as few pieces as there are segments."""
-        first, last = self._buffer[0], self._buffer[-1]
-        if first is last:
+        if len(self._buffer) == 1:
             return self._buffer
+        first, last = self._buffer[0], self._buffer[-1]
         if first[0] is last[0]:
             return [(first[0], first[1], b"".join([each[2] for each in self._buffer]))]
         return self._buffer

@@ -4,13 +4,16 @@ import json
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.validation.check import MAX_SCHEMA_BYTES, ArgumentSchema, Problem
+from mcp_platform.features.validation.cost import count, measure
 from mcp_platform.features.validation.errors import TOOL_SCHEMA_INVALID
+from mcp_platform.features.validation.graph import Graph
 
 PERSON = {
     "type": "object",
@@ -257,6 +260,28 @@ def test_no_check_holds_the_loop_for_more_than_20_ms(case: str) -> None:
     value, arguments = HEAVY[case]
     compiled = schema(value)
     assert best_ms(lambda: compiled.check(arguments)) < 20
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.integers().map(lambda number: number**40) | st.text(),
+    lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), JSON), st.sampled_from([case[0] for case in HEAVY.values()]))
+def test_what_need_not_be_counted_would_have_passed(arguments: Any, value: Any) -> None:
+    """Short arguments are not counted: no byte of their JSON can cost more than is reckoned for one."""
+    cost = measure(Graph(value))
+    size = len(msgspec.json.encode(arguments))
+    assert count(arguments, cost, 1 << 62)[0] <= size * cost.of_byte()
+
+
+def test_how_long_arguments_are_changes_no_verdict() -> None:
+    compiled = schema(PERSON)
+    assert compiled.check({"name": "a"}, 12) is None
+    assert compiled.check({"name": 1}, 10) == compiled.check({"name": 1})
+    assert schema({}).check({"a": [1] * 200_000}, 400_006) == schema({}).check({"a": [1] * 200_000})
 
 
 def test_what_cannot_be_checked_in_time_is_refused_and_said_so() -> None:

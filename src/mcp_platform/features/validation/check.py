@@ -68,7 +68,7 @@ _UNEXPLAINED = Problem((Failure("", "schema", None),))
 class ArgumentSchema:
     """One compiled input schema."""
 
-    __slots__ = ("_cost", "_names", "_schema", "_validator")
+    __slots__ = ("_cost", "_names", "_schema", "_short_bytes", "_validator")
 
     def __init__(self, input_schema: bytes) -> None:
         """`input_schema` is JSON. Raises Fault(tool_schema_invalid), whose text says why."""
@@ -88,9 +88,13 @@ class ArgumentSchema:
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise _invalid("it is not a schema of the draft that it names") from error
         self._names = graph.names
+        self._short_bytes = BUDGET_NS // self._cost.of_byte()
+        """JSON up to this long is checked in time whatever it holds, and need not be counted."""
 
-    def check(self, arguments: object) -> Problem | None:
-        """None where `arguments` (decoded JSON) fit."""
+    def check(self, arguments: object, json_bytes: int | None = None) -> Problem | None:
+        """None where `arguments` (decoded JSON) fit. `json_bytes`: how long their JSON is at most, if that is known."""
+        if json_bytes is not None and json_bytes <= self._short_bytes and self._validator.is_valid(arguments):
+            return None
         cost_ns, values = count(arguments, self._cost, BUDGET_NS)
         if cost_ns > BUDGET_NS:
             return _TOO_MUCH

@@ -43,6 +43,12 @@ class Cost:
     character_ns: dict[str, int] = field(default_factory=dict)
     """For each character of a text, by the name of the member that it is the value of. ANY_NAME: of any other."""
 
+    def of_byte(self) -> int:
+        """For any one byte of the arguments' JSON: no value, character or member of theirs is shorter."""
+        characters = max(self.character_ns.values(), default=0)
+        bits = 4 * BIT_NS  # a digit holds 3.3
+        return self.value_ns + WALK_OBJECT_NS + self.name_character_ns + characters + bits
+
     def of_text(self, name: str) -> int:
         found = self.character_ns.get(name)
         return self.character_ns.get(ANY_NAME, 0) if found is None else found

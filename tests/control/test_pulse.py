@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_platform.control.pulse import CEILING, MAX_HINT_PAUSE_S, MAX_HOLD_S, Pulse
+from mcp_platform.control.pulse import CEILING, HINT_BURST, MAX_HINT_PAUSE_S, MAX_HOLD_S, Pulse
 
 
 def test_one_failure_says_nothing_and_two_do_once() -> None:
@@ -42,10 +42,11 @@ def test_one_that_comes_and_goes_stays_marked_longer_each_time() -> None:
 
 
 def test_a_server_that_announces_without_end_is_listed_less_and_less_often() -> None:
+    """After a burst in which each change is listed at once."""
     pulse = Pulse(30.0)
-    assert pulse.hinted(0.0) == 0.0
+    assert [pulse.hinted(0.0) for _ in range(HINT_BURST + 1)] == [0.0] * (HINT_BURST + 1)
     now, waits = 0.0, []
-    for _ in range(10):
+    for _ in range(12):
         wait = pulse.hinted(now)
         waits.append(wait)
         now += wait

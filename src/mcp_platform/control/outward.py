@@ -15,7 +15,7 @@ class Outward:
         self._client = HttpClient(
             max_connections=settings.max_connections, connect_timeout_s=settings.connect_timeout_s
         )
-        self._broker = BrokerClient(data.run / "broker.sock", settings.credential_cache_s)
+        self._broker = BrokerClient(data.run / "broker.sock")
         self.links = UpstreamLinks(self._client, self._broker, host, settings)
 
     async def close(self) -> None:

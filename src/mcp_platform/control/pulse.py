@@ -17,10 +17,15 @@ FLAPPING_S = 600.0
 FIRST_HOLD_S = 10.0
 MAX_HOLD_S = 300.0
 """Seconds that the mark stays on such a one after it is back: first, doubled each time, and at most."""
+HINT_BURST = 16
+"""Lists in a row that a server gets at once because it says that something changed: somebody adds and removes tools, and
+each change is heard by control and by a worker."""
+HINT_REGAIN_S = 4.0
+"""Seconds in which one of them is regained."""
 HINT_PAUSE_S = 1.0
 MAX_HINT_PAUSE_S = 60.0
-"""Seconds between two lists because a server said that something changed: first, doubled with each while it goes on
-saying so, and at most."""
+"""Seconds between two lists because a server said that something changed, once the burst is spent: first, doubled with
+each while it goes on saying so, and at most."""
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class Pulse:
     failures: int = 0
     marked_at: float = float("-inf")
     flaps: int = 0
+    burst: float = HINT_BURST
     pause_s: float = 0.0
     hinted_at: float = float("-inf")
 
@@ -73,7 +79,12 @@ class Pulse:
         """The server says that something changed: seconds to wait before it is listed."""
         since = now - self.hinted_at
         if since > MAX_HINT_PAUSE_S:
-            self.pause_s = 0.0
+            self.burst, self.pause_s = HINT_BURST, 0.0
+        self.burst = min(HINT_BURST, self.burst + max(0.0, since) / HINT_REGAIN_S)
+        if self.burst >= 1.0:
+            self.burst -= 1.0
+            self.hinted_at = max(now, self.hinted_at)
+            return self.hinted_at - now
         wait_s = max(0.0, self.pause_s - since)
         self.pause_s = min(MAX_HINT_PAUSE_S, max(HINT_PAUSE_S, self.pause_s * 2))
         self.hinted_at = now + wait_s

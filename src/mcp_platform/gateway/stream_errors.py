@@ -5,21 +5,21 @@ from mcp_platform.base.errors import define
 STREAM_ACCEPT_WRONG = define(
     "stream_accept_wrong",
     http=406,
-    jsonrpc=-31406,
+    jsonrpc=-31416,
     text="A GET opens an event stream: its Accept header must list text/event-stream.",
     whose="caller",
 )
 STREAMS_TOO_MANY = define(
     "streams_too_many",
     http=429,
-    jsonrpc=-31429,
+    jsonrpc=-31441,
     text="Too many of your event streams are open; close some first.",
     whose="caller",
 )
 SUBSCRIPTIONS_TOO_MANY = define(
     "subscriptions_too_many",
     http=429,
-    jsonrpc=-31429,
+    jsonrpc=-31442,
     text="Too many resources are subscribed to by this session or stream; unsubscribe from some first.",
     whose="caller",
 )
@@ -41,7 +41,7 @@ CALL_LOST = define(
 OWNER_AWAY = define(
     "session_worker_away",
     http=503,
-    jsonrpc=-31514,
+    jsonrpc=-31516,
     text="The process that holds this session's streams is restarting; try again shortly.",
     whose="platform",
 )
@@ -76,7 +76,7 @@ ENDPOINT_UNKNOWN = define(
 MESSAGES_TOO_MANY = define(
     "messages_too_many",
     http=429,
-    jsonrpc=-31429,
+    jsonrpc=-31443,
     text="Too many messages of this event stream are being answered; wait for some answers first.",
     whose="caller",
 )

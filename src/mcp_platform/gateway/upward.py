@@ -15,7 +15,7 @@ class Upward:
         self._client = HttpClient(
             max_connections=settings.max_connections, connect_timeout_s=settings.connect_timeout_s
         )
-        self._broker = BrokerClient(data.run / "broker.sock", settings.credential_cache_s)
+        self._broker = BrokerClient(data.run / "broker.sock")
         self._host = HostConnection(
             data.run / "host.sock", max_call_s=settings.max_call_s, start_timeout_s=settings.start_timeout_s
         )

@@ -47,7 +47,7 @@ async def _serve(inherited: Inherited) -> None:
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's Ctrl-C is the supervisor's to answer
     if inherited.lifeline >= 0:
         loop.add_reader(inherited.lifeline, _abandoned)
-    broker = BrokerClient(inherited.data.run / "broker.sock", settings.upstreams.credential_cache_s)
+    broker = BrokerClient(inherited.data.run / "broker.sock")
     pool = Pool(settings.upstreams, broker)
     door = Door(pool)
     server = await asyncio.start_unix_server(door.visit, sock=inherited.host)

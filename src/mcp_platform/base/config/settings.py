@@ -161,9 +161,6 @@ class Upstreams:
     whatever the platform's own user may do."""
     require_isolation: bool = False
     """True refuses to start any stdio server while isolation is `none`."""
-    credential_cache_s: Annotated[float, Range(0, 86_400)] = 300.0
-    """Seconds a worker keeps an upstream's credentials in memory. A change of the server takes effect at once
-    whatever stands here."""
 
 
 @dataclass(frozen=True, slots=True)

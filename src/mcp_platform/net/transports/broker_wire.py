@@ -30,6 +30,10 @@ RENEW_WAIT_S = 3.0
 _MAX_KEPT = 10_000
 """Credentials in memory at once: (upstream, principal) pairs of a busy node, about 1 KiB each."""
 
+CREDENTIAL_CACHE_S = 300.0
+"""Seconds a process keeps an upstream's credentials in memory. A change of the server takes effect at once all the
+same: they are kept by its version."""
+
 
 class LaunchWire(msgspec.Struct):
     """How to start a stdio server."""
@@ -77,7 +81,7 @@ class CredentialSource(Protocol):
 class BrokerClient:
     """The side that asks. Raises Fault(upstream_down) when the broker cannot be asked or says no."""
 
-    def __init__(self, path: Path, cache_s: float) -> None:
+    def __init__(self, path: Path, cache_s: float = CREDENTIAL_CACHE_S) -> None:
         self._cache_s = cache_s
         self._kept: dict[tuple[str, int, str | None], tuple[float, Credentials]] = {}
         self._waiting: dict[int, asyncio.Future[BrokerReply]] = {}

@@ -18,8 +18,8 @@ FIRST_HOLD_S = 10.0
 MAX_HOLD_S = 300.0
 """Seconds that the mark stays on such a one after it is back: first, doubled each time, and at most."""
 HINT_BURST = 16
-"""Lists in a row that a server gets at once because it says that something changed: somebody adds and removes tools, and
-each change is heard by control and by a worker."""
+"""Lists in a row that a server gets at once because it says that something changed: somebody adds and removes tools,
+and each change is heard by control and by a worker."""
 HINT_REGAIN_S = 4.0
 """Seconds in which one of them is regained."""
 HINT_PAUSE_S = 1.0

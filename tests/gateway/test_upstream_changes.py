@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -79,3 +80,27 @@ def test_a_change_of_a_list_and_of_a_resource_is_heard(platform: Platform, kind:
         updated = stream.message()
     assert updated["method"] == "notifications/resources/updated"
     assert updated["params"]["uri"] == exposed
+
+
+@pytest.mark.parametrize("kind", ["stdio-legacy", "stdio-modern"])
+@pytest.mark.parametrize("victim", ["server", "upstream-host"])
+def test_a_subscription_outlives_its_server_and_the_host(platform: Platform, kind: str, victim: str) -> None:
+    """Killed in the middle of an open subscription; the client's own stream stays what it is."""
+    wire, listener = Wire(platform), Wire(platform)
+    exposed = f"mcpp://{kind}/{quote(URI, safe='')}"
+    wanted = {"notifications": {"resourceSubscriptions": [exposed]}}
+    body, headers = modern_request("subscriptions/listen", wanted, platform.api_key)
+    stream = Events(listener.send(body, headers))
+    assert stream.message()["params"]["notifications"] == {"resourceSubscriptions": [exposed]}
+    touch = named(wire, kind, "touch")
+    if victim == "server":
+        wire.call(named(wire, kind, "crash"))
+    else:
+        os.kill(platform.pids()["upstream-host"], signal.SIGKILL)
+
+    def is_heard() -> bool:
+        wire.call(touch, {"uri": URI})
+        return bool(select.select([stream.answer.fp], [], [], 0.5)[0])  # type: ignore[attr-defined]  # an HTTPResponse has one
+
+    platform.wait_for(is_heard, "an update of the server that was started again", 30)
+    assert stream.message()["params"]["uri"] == exposed

@@ -5,7 +5,7 @@
 
 Tools: change (a list), touch (a resource), ask_aside and sample_aside (a question on no call's own stream), level (the
 log level that was set), subscribed, poll (ends the call's stream before the answer), roots_changed (how often the
-client said so), who. Run it with the Python of peer `mcp1`.
+client said so), crash, who. Run it with the Python of peer `mcp1`.
 """
 
 import asyncio
@@ -103,6 +103,12 @@ def level() -> str:
 def subscribed() -> list[str]:
     """What is subscribed."""
     return sorted(subscribed_to)
+
+
+@server.tool()
+def crash() -> str:
+    """End the process at once, in the middle of the call."""
+    os._exit(3)
 
 
 @server.tool()

@@ -3,7 +3,7 @@
     python changing_modern.py           # stdio
     python changing_modern.py --http    # streamable HTTP on a free port; prints `PORT n` first
 
-Tools: change (a list), touch (a resource), who. Run it with the Python of peer `mcp2`.
+Tools: change (a list), touch (a resource), crash, who. Run it with the Python of peer `mcp2`.
 """
 
 import asyncio
@@ -29,6 +29,12 @@ async def touch(ctx: Context, uri: str) -> str:
     """Say that a resource changed."""
     await ctx.notify_resource_updated(uri)
     return uri
+
+
+@server.tool()
+def crash() -> str:
+    """End the process at once, in the middle of the call."""
+    os._exit(3)
 
 
 @server.tool()

@@ -70,7 +70,9 @@ class Caller:
     async def call_for_ever(self) -> None:
         for count in itertools.count():
             try:
-                outcome = await asyncio.wait_for(self.call(f"{self.number}-{count}"), PATIENCE_S)
+                # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the answer.
+                async with asyncio.timeout(PATIENCE_S):
+                    outcome = await self.call(f"{self.number}-{count}")
             except (OSError, asyncio.IncompleteReadError, httptools.HttpParserError):
                 outcome = "broken"
             except TimeoutError:
@@ -190,7 +192,8 @@ class Callers(threading.Thread):
         assert self._loop is not None
         assert self._ended is not None
         self._loop.call_soon_threadsafe(self._ended.set)
-        self.join(5)
+        self.join(30)
+        assert not self.is_alive(), "callers that go on would change what is being compared"
 
     def all_called_since(self, moment: float) -> bool:
         """Whether every caller had a success after `moment`."""

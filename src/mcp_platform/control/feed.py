@@ -90,7 +90,8 @@ class FeedServer:
         try:
             if peer_uid(writer.get_extra_info("socket")) != os.geteuid():
                 return
-            hello = await asyncio.wait_for(stream.receive(), 5)
+            async with asyncio.timeout(5):
+                hello = await stream.receive()
             if isinstance(hello, Hello):
                 await self._follow(number, _Worker(stream, hello))
         except (Fault, TimeoutError):

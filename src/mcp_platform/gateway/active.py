@@ -109,7 +109,8 @@ class ActiveCall:
                 self.ask_modern(self)
             else:
                 self.ask_legacy(self, method, params, future)
-            return await asyncio.wait_for(future, self.patience_s)
+            async with asyncio.timeout(self.patience_s):
+                return await future
         except TimeoutError:
             return Answer(error=_UNANSWERED)
         finally:

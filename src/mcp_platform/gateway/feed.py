@@ -98,7 +98,8 @@ class Feed:
                 stream.send(fact)
             teller = asyncio.create_task(self._tell(stream))
             while True:
-                message = await asyncio.wait_for(stream.receive(), _PATIENCE_S)
+                async with asyncio.timeout(_PATIENCE_S):
+                    message = await stream.receive()
                 if isinstance(message, SessionEnded | SessionNotes):
                     self._told(message)
                 elif isinstance(message, ListsChanged):

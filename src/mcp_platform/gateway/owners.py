@@ -260,7 +260,8 @@ class Owners:
         try:
             stream = await self._connect(slot)
             stream.send(message)
-            await asyncio.wait_for(stream.receive(), TOLD_S)
+            async with asyncio.timeout(TOLD_S):
+                await stream.receive()
             stream.close()
         except (Fault, TimeoutError):
             log.warning("worker_not_told", slot=slot)

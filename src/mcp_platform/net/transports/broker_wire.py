@@ -150,7 +150,8 @@ class BrokerClient:
         waiting = self._waiting[request.id] = asyncio.get_running_loop().create_future()
         try:
             stream.send(request)
-            return await asyncio.wait_for(waiting, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await waiting
         except TimeoutError:
             raise Fault(LINK_CLOSED) from None
         finally:

@@ -147,7 +147,8 @@ class BrokerClient:
         stream = await self._dialer.stream(timeout_s)
         self._last_id += 1
         request.id = self._last_id
-        waiting = self._waiting[request.id] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[BrokerReply] = asyncio.get_running_loop().create_future()
+        self._waiting[request.id] = waiting
         try:
             stream.send(request)
             async with asyncio.timeout(timeout_s):

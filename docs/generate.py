@@ -5,10 +5,10 @@
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import json
 import pkgutil
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -335,13 +335,18 @@ def openapi_json() -> str:
 
 
 def audited_page() -> str:
-    spec = importlib.util.spec_from_file_location("audited", Path(__file__).with_name("audited.py"))
-    assert spec is not None, "it stands beside this file"
-    assert spec.loader is not None, "a file has a loader"
-    audited = importlib.util.module_from_spec(spec)
     import_all()
-    spec.loader.exec_module(audited)
-    return page(audited.lines(table))
+    return page(beside("audited.py"))
+
+
+def conformance_page() -> str:
+    return page(beside("conformance.py"))
+
+
+def beside(name: str) -> list[str]:
+    """The lines of a page that is made by a file beside this one, which no package holds."""
+    lines: list[str] = runpy.run_path(str(Path(__file__).with_name(name)))["lines"](table)
+    return lines
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -366,6 +371,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "record-format.md": record_format_page,
     "findings.md": findings_page,
     "audited.md": audited_page,
+    "conformance.md": conformance_page,
 }
 
 

@@ -42,6 +42,8 @@ async def test_a_change_that_a_worker_heard_of_is_listed_and_told(tmp_path: Path
         kept.keepers.hinted(ListsHint(identity, ("tools", "prompts")))
         await until(lambda: _is(kept, "s", awaiting=2, prompts=1))
         assert await kept.tools("s") == {"x": ("changed", "x"), "y": ("new", None)}
+        shown = {each["name"]: each["description"] for each in (await kept.here.ask("server.tools", name="s"))["tools"]}
+        assert shown["x"] == "changed", "whoever is to approve reads what the server says now"
         await until(lambda: _told(kept, {(identity, ("prompts",)), (identity, ("tools",))}))
         assert {actor for actor, _, _ in audited(kept, "upstreams:server:refresh")} == {"system:control"}
         kept.told.clear()

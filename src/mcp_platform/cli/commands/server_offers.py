@@ -165,6 +165,11 @@ def approve(session: Session, *, name: str, names: tuple[str, ...], everything: 
     session.out.result(answer)
     if session.out.as_json:
         return
-    session.out.line(f"Approved {count(answer['approved_count'], 'tool')} of {name}: {', '.join(answer['approved'])}")
+    approved = ", ".join(answer["approved"])
+    session.out.line(
+        f"Approved {count(answer['approved_count'], 'tool')} of {name}: {approved}"
+        if approved
+        else f"No tool of {name} awaits approval."
+    )
     for tool in answer["nameless"]:
         session.out.warning(f"tool {tool!r} is not for agents: its name is another tool's, or not one clients take")

@@ -98,10 +98,16 @@ def _shown(row: Row[Any]) -> dict[str, object]:
         "name": row.name[:MAX_SHOWN_CHARACTERS],
         "exposed": row.exposed,
         "skipped": row.skipped,
-        "description": description_of(row.definition)[:MAX_SHOWN_CHARACTERS],
+        "description": description_of(_said(row))[:MAX_SHOWN_CHARACTERS],
         "state": _state(row),
         "tokens": token_cost(row.definition),
     }
+
+
+def _said(row: Row[Any]) -> bytes:
+    """What the server says of a tool now: whoever is to approve a change must not be shown the text before it."""
+    seen: bytes = row.definition if row.seen_definition is None else row.seen_definition
+    return seen
 
 
 def _state(row: Row[Any]) -> str:

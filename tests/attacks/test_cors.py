@@ -149,6 +149,7 @@ def test_a_preflight_names_what_may_be_sent_and_for_how_long_that_is_known(share
     assert (answer.status, answer.body) == (204, b"")
     assert answer.headers["access-control-allow-origin"] == APP
     assert {each.strip() for each in answer.headers["access-control-allow-methods"].split(",")} == {
+        "GET",
         "POST",
         "DELETE",
         "OPTIONS",

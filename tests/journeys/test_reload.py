@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.journeys.callers import Callers
 from tests.journeys.platform import Platform, running_platform
 from tests.journeys.processes import process_table
@@ -24,6 +26,7 @@ def servers(log: Path) -> set[int]:
     return {pid for pid, (_, process) in process_table().items() if str(log) in process.line}
 
 
+@pytest.mark.alone
 def test_a_reload_takes_new_settings_and_a_bad_file_changes_nothing(tmp_path: Path) -> None:
     log = tmp_path / "executed"
     with running_platform(tmp_path) as platform:

@@ -87,12 +87,13 @@ def _positions(root: object) -> Iterator[tuple[tuple[str, ...] | None, dict[str,
 
 
 def mirrored(wanted: tuple[ParamHeader, ...], arguments: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The header lines of a call with `arguments`: (name, encoded value). What is absent or null has none."""
+    """The header lines of a call with `arguments`: (name, value as text); who writes the header encodes it, once.
+    What is absent or null has none."""
     lines = []
     for each in wanted:
         text = _text(_value(arguments, each.path))
         if text is not None:
-            lines.append(("Mcp-Param-" + each.token, names.encode_value(text)))
+            lines.append(("Mcp-Param-" + each.token, text))
     return tuple(lines)
 
 

@@ -4,6 +4,7 @@ The constant part of the head is made once for each set of credentials; a call a
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 
@@ -69,7 +70,9 @@ class Endpoint:
         self._source = source
         self._destination = parse_url(target.url)
         self._heads: dict[str, tuple[Credentials, bytes]] = {}
-        self._last_id = 0
+        # Each worker counts from somewhere else: a retry of a client that reaches another worker has another id
+        # (2026-07-28, MRTR), and ids of two workers in one session do not meet.
+        self._last_id = random.getrandbits(31)  # unique enough, and no secret
         self._standing = 0
         self._courtesies: set[asyncio.Task[None]] = set()
 

@@ -351,6 +351,7 @@ def test_without_a_role_a_token_sees_and_calls_nothing(trust: Trust) -> None:
             assert refused.json()["error"]["data"]["error"] == "tool_unknown"
 
 
+@pytest.mark.alone
 def test_keys_rotate_under_load_without_one_refusal(trust: Trust) -> None:
     """Old and new key overlap; tokens of the new one are used the moment it is published, on every worker."""
     url = "https://rotating.example.test"

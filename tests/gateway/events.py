@@ -2,11 +2,15 @@
 
 import http.client
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from tests.gateway.wires import Wire
 from tests.journeys.platform import Platform
+
+PATIENCE_S = 40.0
+"""Seconds without a message, though the stream lives: comments come every 15."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,19 @@ class Events:
 
     def message(self) -> Any:
         """The next JSON-RPC message, whatever stands before it."""
+        until = time.monotonic() + PATIENCE_S
         while (event := self.next()) is not None:
             if event.kind == "message" and event.data:
                 return event.json()
+            assert time.monotonic() < until, f"{PATIENCE_S} seconds of comments without a message"
         raise AssertionError("the stream ended without another message")
+
+    def updated(self) -> Any:
+        """The next word of a resource that changed; lists may change meanwhile."""
+        message = self.message()
+        while message["method"].endswith("list_changed"):
+            message = self.message()
+        return message
 
     def rest(self) -> list[Any]:
         """Every message until the stream ends."""

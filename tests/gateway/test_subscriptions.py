@@ -172,9 +172,9 @@ def test_two_principals_with_the_same_ids_and_uris_hear_each_their_own(platform:
     assert first.request("resources/subscribe", {"uri": uri}).json()["result"] == {}
     assert second.request("resources/unsubscribe", {"uri": uri}).json()["result"] == {}
     update(platform, "http-legacy", second)
-    assert streams[0].message()["params"]["uri"] == uri
+    assert streams[0].updated()["params"]["uri"] == uri
     for voice in voices:
-        assert voice.message()["params"] == {"uri": uri, "_meta": {KEY: 1}}
+        assert voice.updated()["params"] == {"uri": uri, "_meta": {KEY: 1}}
     for session, stream in zip(sessions, streams, strict=True):
         stolen = {**session.headers, "Authorization": sessions[sessions[0] is session].headers["Authorization"]}
         assert session.wire.ask(b"", stolen, "DELETE").status == 404

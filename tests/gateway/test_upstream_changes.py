@@ -17,7 +17,7 @@ from tests.gateway.wires import Wire, wires_to_each_worker
 from tests.journeys.platform import Platform, modern_request, running_platform
 from tests.peers.environments import python_of
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.long]
 URI = "note://one"
 KINDS = ("stdio-legacy", "stdio-modern", "http-legacy", "http-modern", "sse-legacy")
 
@@ -77,9 +77,7 @@ def test_a_change_of_a_list_and_of_a_resource_is_heard(platform: Platform, kind:
     for other in wires_to_each_worker(platform).values():
         # This server tells the session that it was called in, and each worker has one of its own.
         assert other.call(named(wire, kind, "touch"), {"uri": URI}).status == 200
-    updated = stream.message()
-    while updated["method"] == "notifications/tools/list_changed":
-        updated = stream.message()
+    updated = stream.updated()
     assert updated["method"] == "notifications/resources/updated"
     assert updated["params"]["uri"] == exposed
 

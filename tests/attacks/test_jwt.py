@@ -359,9 +359,7 @@ def test_keys_rotate_under_load_without_one_refusal(trust: Trust) -> None:
     with publishing(keys[0]) as provider:
         options = ("--jwks-url", provider.url, "--default-role", "member")
         trust.platform.cli("issuer", "add", "rotating", url, *options)
-        refused: list[int] = []
-        done = threading.Event()
-        now = [keys[0]]
+        refused, done, now = list[int](), threading.Event(), [keys[0]]
 
         def load() -> None:
             wire = Wire(trust.platform)

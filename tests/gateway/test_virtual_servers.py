@@ -164,6 +164,7 @@ def test_a_request_state_of_one_endpoint_is_worthless_at_another(platform: Platf
 def test_the_record_names_the_endpoint(platform: Platform) -> None:
     call = {"name": "echo", "arguments": {"text": "recorded"}}
     before = len(platform.cli("audit", "search", "endpoint:both method:tools/call kind:call")["rows"])
+    at(platform, "both", "tools/list", {})
     at(platform, "both", "tools/call", call)
     platform.rpc("tools/call", call)
 
@@ -172,7 +173,8 @@ def test_the_record_names_the_endpoint(platform: Platform) -> None:
         return len(rows) == before + 1 and rows[0]["tool"] == "echo"
 
     platform.wait_for(there, "the record", 20)
-    assert platform.cli("audit", "search", "endpoint:both kind:answered method:tools/list")["rows"]
+    listed = ("audit", "search", "endpoint:both kind:answered method:tools/list")
+    platform.wait_for(lambda: bool(platform.cli(*listed)["rows"]), "the record of the list", 20)
 
 
 def test_what_is_dropped_disappears_at_once_and_its_calls_are_cut(platform: Platform) -> None:

@@ -298,6 +298,7 @@ def test_what_cannot_be_checked_in_time_is_refused_and_said_so() -> None:
 
 @pytest.mark.alone
 @pytest.mark.alone
+@pytest.mark.long
 def test_the_largest_schema_that_is_taken_compiles_in_time() -> None:
     large = {"properties": {f"p{i}": {"type": "string", "description": "x" * 60} for i in range(1900)}}
     text = json.dumps(large).encode()

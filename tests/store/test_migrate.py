@@ -18,6 +18,7 @@ from mcp_platform.features.rbac.tables import roles
 from mcp_platform.features.tokens.tables import ADMIN_TOKENS
 from mcp_platform.features.toolpolicy.tables import TOOL_POLICIES
 from mcp_platform.features.upstreams.tables import UPSTREAMS, tools, upstreams
+from mcp_platform.features.virtualservers.tables import VIRTUAL_SERVERS
 from mcp_platform.store import migrate
 from mcp_platform.store.engine import open_sqlite
 from mcp_platform.store.errors import SCHEMA_NEWER, SCHEMA_OLDER
@@ -26,7 +27,8 @@ from tests.store.databases import add_many_keys, opened
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_declares(tmp_path: Path) -> None:
-    assert {ADMIN_TOKENS, API_KEYS, AUDIT_LOG, ISSUERS, LIMITS, TOOL_POLICIES, UPSTREAMS} <= set(metadata.sorted_tables)
+    some = {ADMIN_TOKENS, API_KEYS, AUDIT_LOG, ISSUERS, LIMITS, TOOL_POLICIES, UPSTREAMS, VIRTUAL_SERVERS}
+    assert some <= set(metadata.sorted_tables)
     with opened(tmp_path / "a.db") as store, store.engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []

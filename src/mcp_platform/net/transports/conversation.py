@@ -81,9 +81,11 @@ class Conversation:
     def withdraw(self, identity: bytes | None) -> bool:
         """The server no longer wants an answer to its question."""
         task = self._waiting.get(identity or b"")
-        if task is not None:
-            task.cancel()
-        return task is not None
+        return task is not None and task.cancel()
+
+    def waits_for(self, identity: bytes) -> bool:
+        """Whether that question is still open."""
+        return identity in self._waiting
 
     def asked(self, message: Message) -> bool:
         """A request of the server, to be answered by `send`; False where it cannot be taken."""

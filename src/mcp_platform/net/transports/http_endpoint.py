@@ -132,9 +132,9 @@ class Endpoint:
             raise
         finally:
             deadline.stop()
-            conversation.close()
             if manner.board is not None:
                 manner.board.end(identity)
+            conversation.close()
             if not lingers:
                 exchange.close()
 

@@ -1,7 +1,8 @@
 """Which call a message means that stands in no call's own stream: on a pipe, on HTTP+SSE, on a session's GET stream.
 
 A server's question goes to the newest call under way, and only where the session belongs to one (principal, capability
-set); a session shared by principals has nobody who could be asked.
+set); a session shared by principals has nobody who could be asked. Which call it means nobody can know: when that call
+ends first, the question goes to the newest of the others, and with none left the server is told that nobody answers.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from mcp_platform.net.transports.offers import CHANGES, ELICITED
 class Switchboard:
     """The calls under way in one session."""
 
-    __slots__ = ("_calls", "_heard", "_reply", "_shared")
+    __slots__ = ("_calls", "_heard", "_placed", "_reply", "_shared")
 
     def __init__(self, reply: Callable[[bytes], None], heard: Callable[[str, bytes], None], *, shared: bool) -> None:
         self._reply = reply
@@ -27,12 +28,20 @@ class Switchboard:
         """Takes what belongs to no call."""
         self._shared = shared
         self._calls: dict[int, Conversation] = {}
+        self._placed: dict[bytes, tuple[Message, Conversation]] = {}
+        """Questions, by their ids, and the call that each was given to."""
 
     def begin(self, identity: int, conversation: Conversation) -> None:
         self._calls[identity] = conversation
 
     def end(self, identity: int) -> None:
-        self._calls.pop(identity, None)
+        """Before the conversation itself is closed."""
+        ended = self._calls.pop(identity, None)
+        for question, (message, call) in list(self._placed.items()):
+            if call is ended:
+                del self._placed[question]
+                if call.withdraw(question):
+                    self._asked(message, question)
 
     def take(self, message: Message) -> None:
         """A request or notification of the server. Raises Fault(upstream_garbage)."""
@@ -74,6 +83,9 @@ class Switchboard:
         newest = None if self._shared else self._newest()
         if newest is None or not newest.asked(message):
             self._reply(messages.response(identity, Answer(error=messages.METHOD_NOT_FOUND)))
+            return
+        self._placed = {key: placed for key, placed in self._placed.items() if placed[1].waits_for(key)}
+        self._placed[identity] = message, newest
 
     def _newest(self) -> Conversation | None:
         """The newest call that has somebody to ask: what the platform asks for itself has not."""

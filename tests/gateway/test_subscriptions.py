@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance.upstream import Upstream, http_upstream, line, requests_in
 from tests.gateway.door import Door
-from tests.gateway.events import opened
+from tests.gateway.events import Events, opened
 from tests.gateway.test_listen import KEY, listen
 from tests.gateway.test_sse_endpoints import SseSession
 from tests.gateway.wires import LegacySession, Wire, wires_to_each_worker
@@ -24,6 +24,11 @@ pytestmark = pytest.mark.peers
 WATCHED = "test://watched-resource"
 SERVERS = ("http-legacy", "http-modern", "stdio-legacy", "stdio-modern", "shared-legacy", "shared-modern")
 UPDATED = "notifications/resources/updated"
+
+
+def updates(stream: Events) -> list[Any]:
+    """What is said of resources until the stream ends. Lists may change meanwhile: control looks after them."""
+    return [each for each in stream.rest() if each["method"] == UPDATED]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +90,7 @@ def test_a_legacy_client_hears_of_a_resource_until_it_unsubscribes(platform: Pla
         assert session.request("resources/unsubscribe", {"uri": uri}, wire=wire).json()["result"] == {}
     update(platform, server, session)
     assert session.wire.ask(b"", session.headers, "DELETE").status == 200
-    assert [each for each in stream.rest() if each["method"] == UPDATED] == []
+    assert updates(stream) == []
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -153,7 +158,7 @@ def test_a_resource_that_may_not_be_read_cannot_be_subscribed_to(platform: Platf
     assert heard["method"].endswith("/list_changed"), "its prompts or resources are others now"
     update(platform, "shared-modern")
     assert loser.wire.ask(b"", loser.headers, "DELETE").status == 200
-    assert [each for each in stream.rest() if each["method"] == UPDATED] == []
+    assert updates(stream) == []
 
 
 def test_two_principals_with_the_same_ids_and_uris_hear_each_their_own(platform: Platform) -> None:
@@ -179,7 +184,7 @@ def test_two_principals_with_the_same_ids_and_uris_hear_each_their_own(platform:
         stolen = {**session.headers, "Authorization": sessions[sessions[0] is session].headers["Authorization"]}
         assert session.wire.ask(b"", stolen, "DELETE").status == 404
         assert session.wire.ask(b"", session.headers, "DELETE").status == 200
-        assert stream.rest() == []
+        assert updates(stream) == []
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -202,7 +207,7 @@ def test_what_nobody_wants_any_more_is_not_listened_for(platform: Platform, logs
         assert count(begin) == before - count("subscriptions/listen") + 1
     for session in (first, second):
         assert session.wire.ask(b"", session.headers, "DELETE").status == 200
-    assert [stream.rest() for stream in streams] == [[], []]
+    assert [updates(stream) for stream in streams] == [[], []]
     if server.endswith("legacy"):
         platform.wait_for(lambda: count(end) == ended + 1, "the server to be told")
 

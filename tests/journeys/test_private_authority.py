@@ -31,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")  # one that is kept would answer on when the server is gone
         self.end_headers()
         self.wfile.write(body)
 

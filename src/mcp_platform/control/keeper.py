@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import msgspec
 from sqlalchemy import select
 
 from mcp_platform.base import clock
@@ -30,11 +29,11 @@ from mcp_platform.features.upstreams.tables import UPSTREAMS
 from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.net.transports.model import Call, Listening, Target, Wanted
 from mcp_platform.net.transports.nobody import Nobody
+from mcp_platform.net.transports.offers import KINDS, LIST_CHANGES, of_capabilities
 from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_REFUSED, UPSTREAM_TOO_LARGE
 from mcp_platform.store.action import Context
 from mcp_platform.store.unit import Unit
 
-KINDS = ("tools", "prompts", "resources")
 CHECK_S = 10.0
 """Seconds a server may take to say that it is there."""
 FIRST_LIST_S = 15.0
@@ -111,7 +110,8 @@ class Keeper:
     # What control's own ear hears.
 
     def heard(self, method: str, params: bytes) -> None:
-        self.hint((method.removeprefix("notifications/").removesuffix("/list_changed"),))
+        if method in LIST_CHANGES:
+            self.hint((LIST_CHANGES[method],))
 
     def renewed(self) -> None:
         self.hint(KINDS)
@@ -269,7 +269,7 @@ class Keeper:
 
     async def _listen(self, capabilities: bytes) -> None:
         """Hear of changes, where the server says that it tells of them. What breaks later mends itself."""
-        if self._ear is not None or not self._web or not announces(capabilities):
+        if self._ear is not None or not self._web or of_capabilities(capabilities).of(_EVERY_KIND) == Wanted():
             return
         try:
             link = self._means.links.link(self.kept.target)
@@ -279,16 +279,3 @@ class Keeper:
 
     def _jittered(self, wait_s: float) -> float:
         return wait_s * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
-
-
-class _Announces(msgspec.Struct):
-    listChanged: bool = False
-
-
-def announces(capabilities: bytes) -> bool:
-    """Whether a server says that it tells of changes of its lists."""
-    try:
-        said = msgspec.json.decode(capabilities, type=dict[str, msgspec.Raw])
-        return any(msgspec.json.decode(said[kind], type=_Announces).listChanged for kind in KINDS if kind in said)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return False

@@ -19,6 +19,7 @@ from mcp_platform.features.upstreams.check import Reach
 from mcp_platform.features.upstreams.tables import UPSTREAMS
 from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.net.transports.model import Target
+from mcp_platform.net.transports.offers import LIST_CHANGES
 from mcp_platform.snapshot.model import ListsHint
 from mcp_platform.store.action import Touched
 from mcp_platform.store.unit import Unit
@@ -71,8 +72,7 @@ class Keepers:
 
     def announced(self, upstream: str, method: str) -> None:
         """A connection of control's own heard it."""
-        kind = method.removeprefix("notifications/").removesuffix("/list_changed")
-        self.hinted(ListsHint(upstream, (kind,)))
+        self.hinted(ListsHint(upstream, (LIST_CHANGES[method],)))
 
     async def run(self) -> None:
         """For ever; ends only by cancellation."""

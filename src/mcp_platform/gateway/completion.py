@@ -4,9 +4,11 @@ import msgspec
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.gateway import answers, calls, record
-from mcp_platform.gateway.errors import PROMPT_UNKNOWN, RESOURCE_UNKNOWN, RESOURCE_UNKNOWN_LEGACY
+from mcp_platform.gateway.declared import declared
+from mcp_platform.gateway.errors import PROMPT_UNKNOWN
 from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.request import Request
+from mcp_platform.gateway.resources_read import unknown
 from mcp_platform.wire.errors import INVALID_PARAMS
 
 _encode = msgspec.json.Encoder().encode
@@ -20,7 +22,8 @@ async def complete(request: Request) -> None:
     if not isinstance(ref, dict) or not isinstance(request.params.get("argument"), dict):
         raise Fault(INVALID_PARAMS, "`ref` must name a prompt or a resource template, and `argument` be an object.")
     item, member = _resolve(request, ref)
-    if b'"completions"' not in item.upstream.capabilities:
+    seen = declared(item.upstream.capabilities)
+    if seen is None or seen.completions is None:
         # Other servers behind this endpoint complete, so the method is there; this one knows no values.
         record.answered(request.world, request.exchange, request.identity, request.message.method, request.session)
         request.outlet().result(answers.complete(_NONE, modern=request.modern))
@@ -47,6 +50,6 @@ def _resolve(request: Request, ref: dict[str, object]) -> tuple[Item, str]:
     if kind == "ref/resource" and isinstance(uri, str):
         item = request.endpoint.template(uri, allowed) or request.endpoint.resource(uri, allowed)
         if item is None:
-            raise Fault(RESOURCE_UNKNOWN if request.modern else RESOURCE_UNKNOWN_LEGACY, data={"uri": uri})
+            raise unknown(request, uri)
         return item, "uri"
     raise Fault(INVALID_PARAMS, "`ref` must be a ref/prompt with a `name` or a ref/resource with a `uri`.")

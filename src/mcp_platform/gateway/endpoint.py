@@ -4,6 +4,7 @@ A revision has its own endpoints; a request reads one from start to end.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Protocol
 from urllib.parse import quote, unquote
 
@@ -12,11 +13,15 @@ from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, Templa
 from mcp_platform.features.virtualservers.check import may_use, worded
 from mcp_platform.features.virtualservers.model import CALL_TOOL, VirtualItem
 from mcp_platform.gateway import uri_template
+from mcp_platform.gateway.declared import declared
 from mcp_platform.gateway.item import PROMPT, RESOURCE, TOOL, Item
+from mcp_platform.gateway.seen import Row, may_see
 from mcp_platform.snapshot.model import Snapshot
 
 OWN_SCHEME = "mcpp://"
 """`mcpp://SERVER/URI`: a resource named together with its server, its URI percent-encoded. Always understood."""
+MAX_USABLE = 256
+"""Sets of permissions of which it is remembered which servers they reach."""
 
 
 class _Row(Protocol):
@@ -64,6 +69,8 @@ class Endpoint:
         self._items: dict[str, Item] = {}
         """Tools that were asked for."""
         self._renamed: dict[str, dict[str, str]] | None = None
+        self._usable: dict[int, tuple[Allowed, list[UpstreamRow]]] = {}
+        """By permissions, which are kept so that each id stays its own."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Endpoint":
@@ -133,7 +140,7 @@ class Endpoint:
         if made is not None or self.curated:
             return made
         able = [row for row in self.upstreams.values() if row.enabled and allowed.permits_resource(row.name, uri)]
-        serving = [row for row in able if b'"resources"' in row.capabilities]
+        serving = [row for row in able if (seen := declared(row.capabilities)) and seen.resources is not None]
         return Item(RESOURCE, serving[0], uri, uri) if len(serving) == 1 else None
 
     def renamed_of(self, upstream: str) -> dict[str, str]:
@@ -144,6 +151,23 @@ class Endpoint:
                 if exposed != row.uri:
                     self._renamed.setdefault(row.upstream, {})[row.uri] = exposed
         return self._renamed.get(upstream, {})
+
+    def usable_by(self, allowed: Allowed) -> list[UpstreamRow]:
+        """The servers of which such callers may use something, by name."""
+        known = self._usable.get(id(allowed))
+        if known is None:
+            if len(self._usable) >= MAX_USABLE:
+                self._usable.clear()
+            known = self._usable[id(allowed)] = (allowed, self._usable_by(allowed))
+        return known[1]
+
+    def _usable_by(self, allowed: Allowed) -> list[UpstreamRow]:
+        rows: Iterable[Row] = chain.from_iterable(
+            of.values() for of in (self.tools, self.prompts, self.resources, self.templates)
+        )
+        servers = {row.upstream for row in rows if may_see(allowed, row)}
+        usable = [self.upstreams[identity] for identity in servers if identity in self.upstreams]
+        return sorted((row for row in usable if row.enabled), key=lambda row: row.name)
 
     def find(self, item: Item, allowed: Allowed) -> Item | None:
         """The same thing as this endpoint has it now, for a caller who may do `allowed`; None where it is gone,

@@ -23,8 +23,9 @@ from mcp_platform.gateway.identity import Authenticator, Identity
 from mcp_platform.gateway.item import Item, target_of
 from mcp_platform.gateway.stream_errors import STREAMS_TOO_MANY, SUBSCRIPTIONS_TOO_MANY
 from mcp_platform.gateway.upstream_ears import Ears, Place, uri_topic
-from mcp_platform.gateway.visible import KINDS, Visible
+from mcp_platform.gateway.visible import Visible
 from mcp_platform.net.transports.links import UpstreamLinks
+from mcp_platform.net.transports.offers import KINDS
 
 log = Log(__name__)
 JOIN_S = 0.05
@@ -289,8 +290,3 @@ class Hub:
                 audience.voice.tell(f"notifications/{kind}/list_changed", {})
             for params in updated.values():
                 audience.voice.tell("notifications/resources/updated", params)
-
-
-def kinds_of(method: str) -> tuple[str, ...]:
-    """The kind of list whose change `method` announces."""
-    return tuple(kind for kind in KINDS if method == f"notifications/{kind}/list_changed")

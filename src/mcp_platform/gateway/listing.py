@@ -6,19 +6,18 @@ may see the same things, and a page stays right when some come and go.
 """
 
 import bisect
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from mcp_platform.base.errors import Fault
 from mcp_platform.features.rbac.check import Allowed
-from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow
 from mcp_platform.features.virtualservers.model import DEFINITIONS
 from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.errors import CURSOR_INVALID
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.sealed import Seal
+from mcp_platform.gateway.seen import Row, may_see
 
 PAGE_ITEMS = 500
 """Items on a page: about 500 KiB at 1 KiB a definition."""
@@ -28,13 +27,6 @@ TEMPLATE = "resourceTemplates"
 """Kinds of list, by the member of the result that holds it."""
 _ITEMS = {"tools": "tools", "prompts": "prompts", "resources": "resources", TEMPLATE: "templates"}
 """What virtual servers call them."""
-
-
-class _Row(Protocol):
-    @property
-    def upstream(self) -> str: ...
-    @property
-    def definition(self) -> bytes: ...
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -57,33 +49,17 @@ class Page(msgspec.Struct, frozen=True):
     """Servers with items on the page whose lists are the last good ones, and why."""
 
 
-def _tool(allowed: Allowed, row: ToolRow) -> bool:
-    return allowed.permits(row.server, row.name)
-
-
-def _prompt(allowed: Allowed, row: PromptRow) -> bool:
-    return allowed.permits_prompt(row.server, row.name)
-
-
-def _resource(allowed: Allowed, row: ResourceRow) -> bool:
-    return allowed.permits_resource(row.server, row.uri)
-
-
-def _template(allowed: Allowed, row: TemplateRow) -> bool:
-    return allowed.permits_resource(row.server, row.template)
-
-
 class Lists:
     """The lists of one endpoint in one revision."""
 
     def __init__(self, endpoint: Endpoint, seal: Seal[Cursor]) -> None:
         self._endpoint = endpoint
         self._seal = seal
-        self._rows: dict[str, tuple[Mapping[str, _Row], Callable[..., bool]]] = {
-            "tools": (endpoint.tools, _tool),
-            "prompts": (endpoint.prompts, _prompt),
-            "resources": (endpoint.resources, _resource),
-            TEMPLATE: (endpoint.templates, _template),
+        self._rows: dict[str, Mapping[str, Row]] = {
+            "tools": endpoint.tools,
+            "prompts": endpoint.prompts,
+            "resources": endpoint.resources,
+            TEMPLATE: endpoint.templates,
         }
         self._names: dict[str, list[str]] = {}
         self._pages: dict[tuple[str, int, str], Page] = {}
@@ -113,19 +89,19 @@ class Lists:
             return kept, None
         return kept, self._seal.seal(Cursor(principal, self._endpoint.name, kind, kept.last))
 
-    def visible(self, kind: str, allowed: Allowed) -> Iterable[tuple[str, _Row]]:
+    def visible(self, kind: str, allowed: Allowed) -> Iterable[tuple[str, Row]]:
         """What a caller sees of one kind, by exposed name, in order."""
         yield from self._visible(kind, allowed, "")
 
-    def _visible(self, kind: str, allowed: Allowed, after: str) -> Iterable[tuple[str, _Row]]:
-        rows, permits = self._rows[kind]
+    def _visible(self, kind: str, allowed: Allowed, after: str) -> Iterable[tuple[str, Row]]:
+        rows = self._rows[kind]
         names = self._names.get(kind)
         if names is None:
             names = self._names[kind] = sorted(rows)
         upstreams = self._endpoint.upstreams
         for name in names[bisect.bisect_right(names, after) :] if after else names:
             row = rows[name]
-            if permits(allowed, row) and upstreams[row.upstream].enabled:
+            if may_see(allowed, row) and upstreams[row.upstream].enabled:
                 yield name, row
 
     def _make(self, kind: str, allowed: Allowed, after: str) -> Page:

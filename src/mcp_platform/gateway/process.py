@@ -18,7 +18,7 @@ from mcp_platform.gateway import pipeline
 from mcp_platform.gateway.app import AgentApp
 from mcp_platform.gateway.asked import Asked
 from mcp_platform.gateway.feed import Feed
-from mcp_platform.gateway.hub import Hub, kinds_of
+from mcp_platform.gateway.hub import Hub
 from mcp_platform.gateway.listing import cursor_seal
 from mcp_platform.gateway.meter import Meter
 from mcp_platform.gateway.owners import Owners
@@ -41,6 +41,7 @@ from mcp_platform.net.inherit import Inherited
 from mcp_platform.net.peer import TrustedProxies
 from mcp_platform.net.server import HttpServer
 from mcp_platform.net.tls_files import certificate_of
+from mcp_platform.net.transports.offers import LIST_CHANGES
 from mcp_platform.snapshot.shelf import Shelf
 
 log = Log(__name__)
@@ -70,7 +71,7 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     feed = _feed(inherited, slot, world)
     tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tick(world))]
     world.hub.hint = world.hint
-    world.links.announced = lambda upstream, method: world.hint(upstream, kinds_of(method))
+    world.links.announced = lambda upstream, method: world.hint(upstream, (LIST_CHANGES[method],))
     hops = await world.owners.serve(
         inherited.owners[slot], lambda exchange: pipeline.serve(world, exchange), world.told
     )

@@ -8,7 +8,7 @@ from mcp_platform.gateway.errors import PROMPT_UNKNOWN
 from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.resource_names import as_callers_say
-from mcp_platform.gateway.resume import resume
+from mcp_platform.gateway.resume import is_retry, resume
 from mcp_platform.wire.errors import INVALID_PARAMS
 
 _encode = msgspec.json.Encoder().encode
@@ -21,7 +21,7 @@ async def get_prompt(request: Request) -> None:
     arguments = request.params.get("arguments", {})
     if not isinstance(arguments, dict) or not all(isinstance(value, str) for value in arguments.values()):
         raise Fault(INVALID_PARAMS, "`arguments` must be an object of texts.")
-    if request.modern and ("requestState" in request.params or "inputResponses" in request.params):
+    if is_retry(request):
         await resume(request, item, lambda extra: _send(request, item, extra))
     else:
         await _send(request, item, {})

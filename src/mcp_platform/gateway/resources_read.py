@@ -8,7 +8,7 @@ from mcp_platform.gateway.errors import RESOURCE_UNKNOWN, RESOURCE_UNKNOWN_LEGAC
 from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.resource_names import as_callers_say
-from mcp_platform.gateway.resume import resume
+from mcp_platform.gateway.resume import is_retry, resume
 from mcp_platform.wire.errors import INVALID_PARAMS
 
 MAX_URI_CHARACTERS = 2048
@@ -19,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 async def read_resource(request: Request) -> None:
     """Answer one resources/read. Raises Fault before anything was sent upstream; later failures go to the outlet."""
     item = resolve(request)
-    if request.modern and ("requestState" in request.params or "inputResponses" in request.params):
+    if is_retry(request):
         await resume(request, item, lambda extra: _send(request, item, extra))
     else:
         await _send(request, item, {})
@@ -33,9 +33,13 @@ def resolve(request: Request) -> Item:
         raise Fault(INVALID_PARAMS, f"`uri` must be the URI of a resource, of at most {MAX_URI_CHARACTERS} characters.")
     item = request.endpoint.resource(uri, request.identity.allowed)
     if item is None:
-        # 2026-07-28 wants the URI back that was asked for.
-        raise Fault(RESOURCE_UNKNOWN if request.modern else RESOURCE_UNKNOWN_LEGACY, data={"uri": uri})
+        raise unknown(request, uri)
     return item
+
+
+def unknown(request: Request, uri: str) -> Fault:
+    """No such resource, as the client's revision says it; 2026-07-28 wants the URI back that was asked for."""
+    return Fault(RESOURCE_UNKNOWN if request.modern else RESOURCE_UNKNOWN_LEGACY, data={"uri": uri})
 
 
 async def _send(request: Request, item: Item, extra: calls.Params) -> None:

@@ -17,6 +17,11 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
 
+def is_retry(request: Request) -> bool:
+    """Whether a client comes back with what it was asked for (2026-07-28, MRTR)."""
+    return request.modern and ("requestState" in request.params or "inputResponses" in request.params)
+
+
 async def resume(
     request: Request,
     item: Item,

@@ -19,7 +19,7 @@ from mcp_platform.gateway.resumption import Kept
 from mcp_platform.gateway.session_notes import Notes
 from mcp_platform.gateway.sessions import Session
 from mcp_platform.gateway.stream_errors import STREAMS_TOO_MANY
-from mcp_platform.gateway.visible import KINDS
+from mcp_platform.net.transports.offers import KINDS
 from mcp_platform.wire import jsonrpc
 from mcp_platform.wire.versions import PRIMED
 

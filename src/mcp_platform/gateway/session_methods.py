@@ -1,8 +1,7 @@
 """What a legacy client sets for its session: the log level, and the resources of whose changes it wants to hear."""
 
-import msgspec
-
 from mcp_platform.base.errors import Fault
+from mcp_platform.gateway.declared import declared
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.resources_read import resolve
 from mcp_platform.gateway.sessions import Session
@@ -72,12 +71,5 @@ def _session(request: Request) -> Session:
 
 def _tells(capabilities: bytes) -> bool:
     """Whether a server with these capabilities tells of changed resources; where they are not known, it may."""
-    try:
-        declared = msgspec.json.decode(capabilities, type=_Capabilities)
-    except (msgspec.MsgspecError, ValueError):
-        return False
-    return declared.resources is None or declared.resources.get("subscribe") is True
-
-
-class _Capabilities(msgspec.Struct):
-    resources: dict[str, object] | None = None
+    seen = declared(capabilities)
+    return seen is not None and (seen.resources is None or seen.subscribe)

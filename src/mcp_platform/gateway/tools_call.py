@@ -8,7 +8,7 @@ from mcp_platform.gateway import arguments, calls, tasks, tool_search
 from mcp_platform.gateway.errors import TASKS_NOT_SERVED, TOOL_UNKNOWN
 from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.request import Request
-from mcp_platform.gateway.resume import resume
+from mcp_platform.gateway.resume import is_retry, resume
 from mcp_platform.gateway.schemas import Schema
 from mcp_platform.wire import param_headers
 from mcp_platform.wire.errors import INVALID_PARAMS
@@ -47,7 +47,7 @@ async def _call(request: Request, *, mirrored: bool) -> None:
     problem = schema.arguments.check(given, len(request.exchange.body))
     if problem is not None:
         arguments.refuse(request, problem)
-    elif request.modern and ("requestState" in request.params or "inputResponses" in request.params):
+    elif is_retry(request):
         await resume(request, item, lambda extra: _send(request, item, schema, extra))
     else:
         await _send(request, item, schema, {})

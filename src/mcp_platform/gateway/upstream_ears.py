@@ -15,6 +15,7 @@ from mcp_platform.base.log import Log
 from mcp_platform.gateway.stream_errors import CHANGES_NOT_TOLD
 from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.net.transports.model import Listening, Target, Wanted
+from mcp_platform.net.transports.offers import KINDS
 from mcp_platform.net.upstream_errors import UPSTREAM_TIMEOUT
 
 log = Log(__name__)
@@ -23,7 +24,6 @@ OPEN_S = 20.0
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 120.0
 """Seconds between two tries at an upstream that could not be listened to: the first, doubled up to the last."""
-_KINDS = ("tools", "prompts", "resources")
 _URI = "uri:"
 
 
@@ -132,7 +132,7 @@ class Ear:
 
     def _wanted(self) -> Wanted:
         uris = frozenset(topic[len(_URI) :] for topic in self.topics if topic.startswith(_URI))
-        kinds = {kind: True for kind in _KINDS if kind in self.topics}
+        kinds = {kind: True for kind in KINDS if kind in self.topics}
         return Wanted(uris=uris, **kinds)
 
     def _is_right(self, wanted: Wanted) -> bool:

@@ -1,18 +1,15 @@
 """What a caller sees in the lists of an endpoint, as one number to compare: whether a change concerns it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import msgspec
 
 from mcp_platform.features.rbac.check import Allowed
 from mcp_platform.features.upstreams.model import PromptRow, ResourceRow, TemplateRow, ToolRow, UpstreamRow
 from mcp_platform.features.virtualservers.model import SEARCH_TOOLS
 from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.endpoints import Endpoints
+from mcp_platform.gateway.seen import may_see
+from mcp_platform.net.transports.offers import KINDS, of_capabilities
 
-KINDS = ("tools", "prompts", "resources")
-"""Lists of which a change is announced; resources stand for their templates too."""
 _Rows = Mapping[str, ToolRow] | Mapping[str, PromptRow] | Mapping[str, ResourceRow] | Mapping[str, TemplateRow]
 
 
@@ -77,7 +74,7 @@ def _seen(endpoint: Endpoint, allowed: Allowed, kind: str) -> Iterator[tuple[str
     for what, rows in _rows(endpoint, kind):
         for exposed, row in rows.items():
             upstream = endpoint.upstreams.get(row.upstream)
-            if upstream is not None and upstream.enabled and _permits(allowed, row):
+            if upstream is not None and upstream.enabled and may_see(allowed, row):
                 yield exposed, f"{row.definition_hash} {endpoint.wording(what, exposed)}", row.upstream
 
 
@@ -89,19 +86,7 @@ def _rows(endpoint: Endpoint, kind: str) -> tuple[tuple[str, _Rows], ...]:
     return ("resources", endpoint.resources), ("templates", endpoint.templates)
 
 
-def _permits(allowed: Allowed, row: ToolRow | PromptRow | ResourceRow | TemplateRow) -> bool:
-    if isinstance(row, ToolRow):
-        return allowed.permits(row.server, row.name)
-    if isinstance(row, PromptRow):
-        return allowed.permits_prompt(row.server, row.name)
-    return allowed.permits_resource(row.server, row.uri if isinstance(row, ResourceRow) else row.template)
-
-
 def announces(capabilities: bytes) -> frozenset[str]:
     """The kinds of lists of which a server with these capabilities announces changes."""
-    try:
-        declared = msgspec.json.decode(capabilities, type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError):
-        return frozenset()
-    found = (kind for kind in KINDS if isinstance(declared.get(kind), dict))
-    return frozenset(kind for kind in found if declared[kind].get("listChanged") is True)
+    offers = of_capabilities(capabilities)
+    return frozenset(kind for kind in KINDS if getattr(offers, kind))

@@ -8,8 +8,11 @@ TOOLS = "notifications/tools/list_changed"
 PROMPTS = "notifications/prompts/list_changed"
 RESOURCES = "notifications/resources/list_changed"
 UPDATED = "notifications/resources/updated"
-LIST_CHANGES = frozenset({TOOLS, PROMPTS, RESOURCES})
-CHANGES = LIST_CHANGES | {UPDATED}
+KINDS = ("tools", "prompts", "resources")
+"""Lists of which a change is announced; resources stand for their templates too."""
+LIST_CHANGES = dict(zip((TOOLS, PROMPTS, RESOURCES), KINDS, strict=True))
+"""The notification → the kind of list that changed."""
+CHANGES = frozenset({*LIST_CHANGES, UPDATED})
 ELICITED = "notifications/elicitation/complete"
 """A person finished what a URL led to (2025-11-25). It belongs to no request."""
 

@@ -16,7 +16,7 @@ from tests.conformance.upstream import Upstream, http_upstream
 from tests.journeys.platform import Platform
 from tests.journeys.stock_servers import free_port
 
-pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("conformance")]
+pytestmark = pytest.mark.peers
 
 QUICK = {
     "2025-11-25": ["server-session-lifecycle", "tools-call-elicitation", "tools-call-sampling"],

@@ -16,7 +16,8 @@ from tests.journal.world import World, body, filled_world, frames, plain_segment
 
 TRIALS = 10_000
 SHARDS = 8
-"""Tests that share the trials, so that workers of xdist share them too."""
+"""Tests that share the trials. One runs each time, the others with the long ones."""
+_LATER = [pytest.param(shard, marks=pytest.mark.long) for shard in range(1, SHARDS)]
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +180,7 @@ WAYS: list[Callable[[Tampering], tuple[str, int | None]]] = [
 ]
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("shard", [0, *_LATER])
 def test_every_tampering_is_detected_and_located(world: World, tmp_path: Path, shard: int) -> None:
     """Issue: 10,000 random byte flips, cuts, swaps, reorderings and removals of records and segments."""
     tampering = Tampering(world, tmp_path / "data", seed=20261122 + shard)

@@ -18,7 +18,7 @@ from tests.journeys.processes import descendants
 from tests.journeys.stock_servers import free_port
 from tests.peers.environments import ROOT
 
-pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("clone")]
+pytestmark = pytest.mark.peers
 
 START_TIMEOUT_S = 180.0
 """Seconds for set-up, downloads and start; about ten where the packages are in a cache."""

@@ -16,7 +16,7 @@ from tests.journeys import stock_servers as stock
 from tests.journeys.clients import OFFICIAL, Client, curl, inspector
 from tests.journeys.platform import LEGACY, Platform, modern_request, running_platform
 
-pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("matrix")]
+pytestmark = pytest.mark.peers
 
 SERVERS = {
     "modern-stdio": stock.TIME,

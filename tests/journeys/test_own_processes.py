@@ -16,7 +16,6 @@ from tests.journeys.callers import Callers
 from tests.journeys.platform import Platform, running_platform
 from tests.journeys.test_kill import SERVER
 
-pytestmark = pytest.mark.xdist_group("own-processes")
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read the memory of others")
 
 

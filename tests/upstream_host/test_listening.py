@@ -174,6 +174,6 @@ async def test_ears_that_are_opened_and_dropped_leave_nothing_in_the_host(tmp_pa
 
 
 async def eventually_empty(link: HostLink, call: Call) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while structured(await result(link, call)):  # noqa: ASYNC110  # seen by asking only
             await asyncio.sleep(0.02)

@@ -96,7 +96,15 @@ async def _line_us() -> float:
 
 def memory_mib(pid: int) -> float:
     """Proportional memory of a process: pages that it shares count by their share."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    return 0.0
+    return _mib(pid, ("Pss",))
+
+
+def own_memory_mib(pid: int) -> float:
+    """Memory that a process shares with no other: what a worker takes beyond the template that it came from."""
+    return _mib(pid, ("Private_Clean", "Private_Dirty"))
+
+
+def _mib(pid: int, names: tuple[str, ...]) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    kib = {line.split()[0].rstrip(":"): int(line.split()[1]) for line in lines}
+    return round(sum(kib[name] for name in names) / 1024, 1)

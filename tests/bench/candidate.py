@@ -15,6 +15,7 @@ class Candidate:
     """All of its processes."""
     credentials: tuple[str, ...]
     """Values of `Authorization`; none where nobody asks."""
+    tls: bool = False
 
 
 def until_open(port: int, timeout_s: float = 30.0) -> None:

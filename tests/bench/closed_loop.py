@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.candidate import Candidate
-from tests.bench.machine import BESIDE, cpu_s, pinned
+from tests.bench.machine import BESIDE, cpu_s, pinned, settled_cpu_s
 from tests.bench.traffic import Request, wire
 
 _SCRIPT = Path(__file__).with_name("replay.lua")
@@ -47,7 +47,8 @@ def written(path: Path, requests: Sequence[Request], port: int) -> Path:
 
 def run(candidate: Candidate, mix: Path, connections: int, seconds: int) -> Round | None:
     """One round; None where nothing was answered."""
-    url = f"http://127.0.0.1:{candidate.port}/mcp"
+    scheme = "https" if candidate.tls else "http"
+    url = f"{scheme}://127.0.0.1:{candidate.port}/mcp"
     line = [
         "wrk",
         "-t1",
@@ -64,7 +65,7 @@ def run(candidate: Candidate, mix: Path, connections: int, seconds: int) -> Roun
     before = cpu_s(candidate.pids)
     done = subprocess.run(pinned(BESIDE, line), capture_output=True, text=True, timeout=seconds + 60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    used = cpu_s(candidate.pids) - before
+    used = settled_cpu_s(candidate.pids) - before
     found = re.search(r"(\d+) requests in", done.stdout)
     assert found, done.stdout + done.stderr
     requests = int(found[1])

@@ -4,7 +4,8 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tests.journeys.processes import descendants
@@ -17,6 +18,10 @@ def cores() -> tuple[int, int]:
 
 
 MEASURED, BESIDE = cores()
+LOOKS_S = 0.6
+"""Longer than control rests between two looks at what there is to take in."""
+QUIET_S = 0.012
+"""What processes that have nothing to do may use in that time."""
 
 
 def pinned(core: int, line: Sequence[str]) -> list[str]:
@@ -32,10 +37,15 @@ def tree(pid: int) -> list[int]:
 
 def pin(pids: Sequence[int], core: int) -> None:
     """Keep every thread of running processes on one core."""
+    pin_to(pids, {core})
+
+
+def pin_to(pids: Sequence[int], cores: Collection[int]) -> None:
+    """Keep every thread of running processes on these cores."""
     for pid in pids:
         for thread in _threads(pid):
             try:
-                os.sched_setaffinity(int(thread.name), {core})
+                os.sched_setaffinity(int(thread.name), cores)
             except ProcessLookupError:
                 continue
 
@@ -44,6 +54,18 @@ def cpu_s(pids: Sequence[int]) -> float:
     """Seconds that all threads of `pids` have run so far: waiting for a core does not count, so a busy machine changes
     it only through its caches."""
     return sum(_ran_ns(thread) for pid in pids for thread in _threads(pid)) / 1e9
+
+
+def settled_cpu_s(pids: Sequence[int], timeout_s: float = 15.0) -> float:
+    """As `cpu_s`, once what was left to do is done: control takes the record in when the calls are long over."""
+    used = cpu_s(pids)
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        time.sleep(LOOKS_S)
+        before, used = used, cpu_s(pids)
+        if used - before < QUIET_S:
+            break
+    return used
 
 
 def _threads(pid: int) -> list[Path]:

@@ -8,7 +8,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench import budget, closed_loop, latency, machine, memory, peers, traffic
+from tests.bench import (
+    budget,
+    closed_loop,
+    encrypted,
+    latency,
+    machine,
+    memory,
+    peers,
+    registered,
+    traffic,
+    two_workers,
+)
 from tests.bench.candidate import Candidate
 from tests.bench.gateways import gateway
 from tests.bench.proxies import haproxy, nginx
@@ -22,7 +33,7 @@ def quick() -> dict[str, Any]:
     """Less than a minute: processor time of a call at 32 connections, ours to nginx's."""
     with _standing(keys=64) as (folder, candidates, _):
         mixes = _mixes(folder, candidates, traffic.steady)
-        found = in_turns(candidates, mixes, connections=32, seconds=2, rounds=4)
+        found = in_turns(candidates, mixes, connections=32, seconds=2, rounds=3)
     return {**_ratios(found), "candidates": _data(found), "machine": machine.described()}
 
 
@@ -39,7 +50,7 @@ def full() -> dict[str, Any]:
         timed = [direct, *candidates]
         waits = _latencies(timed, _mixes(folder, timed, traffic.steady), at_32, folder)
         worker = _worker_of(next(each for each in candidates if each.name == "gateway, relaxed"))
-        memory_of_worker = budget.memory_mib(worker)
+        memory_of_worker = budget.own_memory_mib(worker)
     loops = {"32": _loop(at_32), "256": _loop(at_256), "mixed": _loop(mixed)}
     return {
         **_ratios(at_32),
@@ -48,6 +59,9 @@ def full() -> dict[str, Any]:
         "latency": waits,
         "fastmcp": _before_fastmcp(),
         "record": _record(),
+        "encrypted": encrypted.measured(),
+        "two_workers": two_workers.measured(),
+        "registered": registered.measured(),
         "worker_mib": memory_of_worker,
         "memory": memory.measured(),
         "budget_us": budget.summed(at_32["gateway, relaxed"].median_us),

@@ -36,9 +36,11 @@ def steady(credentials: Sequence[str], count: int, tools: int = TOOLS, seed: int
     return found
 
 
-def mixed(credentials: Sequence[str], count: int, tools: int = TOOLS, seed: int = 2) -> list[Request]:
-    """As agents do: results of 300 B to 100 kB, 30 % as event streams, lists, arguments that are refused, credentials
-    that are not known, tools that do not exist."""
+def mixed(
+    credentials: Sequence[str], count: int, tools: int = TOOLS, seed: int = 2, *, mistaken: bool = True
+) -> list[Request]:
+    """As agents do: results of 300 B to 100 kB, 30 % as event streams. `mistaken`: some with arguments that are
+    refused, credentials that are not known, tools that do not exist."""
     chance = random.Random(seed)
     found = []
     for number in range(count):
@@ -49,7 +51,9 @@ def mixed(credentials: Sequence[str], count: int, tools: int = TOOLS, seed: int 
         arguments: dict[str, object] = {"record": f"r{chance.randrange(10**6):06}", "bytes": size}
         if chance.random() < 0.3:
             arguments["stream"] = True
-        if kind < 0.02:
+        if not mistaken:
+            pass
+        elif kind < 0.02:
             arguments["fields"] = 7
         elif kind < 0.04 and credential is not None:
             credential = credential[:-1] + ("a" if credential[-1] != "a" else "b")

@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 TOOLS = 500
 
 
-def tools(count: int = TOOLS) -> list[dict[str, object]]:
-    """Tools with a schema worth checking; no two alike."""
+def tools(count: int = TOOLS, first: int = 0) -> list[dict[str, object]]:
+    """Tools with a schema worth checking; no two alike. Their numbers begin at `first`."""
     return [
         {
             "name": f"lookup_{number}",
@@ -32,15 +32,15 @@ def tools(count: int = TOOLS) -> list[dict[str, object]]:
                 "additionalProperties": False,
             },
         }
-        for number in range(count)
+        for number in range(first, first + count)
     ]
 
 
 @contextmanager
-def stub(folder: Path, count: int = TOOLS) -> Iterator[int]:
+def stub(folder: Path, count: int = TOOLS, first: int = 0) -> Iterator[int]:
     """The port of a bare server: in C where there is a compiler, else our own in Python (and that is said)."""
     offered = folder / "tools.json"
-    offered.write_text(json.dumps(tools(count), separators=(",", ":")))
+    offered.write_text(json.dumps(tools(count, first), separators=(",", ":")))
     compiler = shutil.which("cc")
     if compiler:
         subprocess.run([compiler, "-O2", "-o", str(folder / "stub"), str(HERE / "stub.c")], check=True, timeout=60)

@@ -144,8 +144,21 @@ def interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+HELP = """usage: ./dev run [OPTIONS OF serve]
+
+Starts a platform with one MCP server behind it and prints lines to try; Ctrl-C stops it. Its folder is .run/data, or
+what MCP_PLATFORM_DATA names. `.venv/bin/mcp-platform serve --help` lists the options, for example:
+  ./dev run --port 8090 --console-port 8091"""
+
+
 def main(arguments: list[str]) -> int:
     """Run until Ctrl-C or until the platform ends; its exit status."""
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        print(HELP)
+        return 0
+    if any(argument.partition("=")[0] == "--data" for argument in arguments):
+        print("dev run: --data is not taken here; MCP_PLATFORM_DATA names another folder.", file=sys.stderr)
+        return 2
     asked = os.environ.pop("MCP_PLATFORM_DATA", None)
     called_from = Path(os.environ.pop("MCP_PLATFORM_CALLED_FROM", str(ROOT)))
     run = Run((called_from / asked).resolve() if asked else ROOT / ".run" / "data")

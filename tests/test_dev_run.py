@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from development.first_run import main
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -31,3 +35,10 @@ def test_a_second_run_says_where_the_first_is_and_touches_nothing(tmp_path: Path
     assert ports.exists()
     assert log.read_text() == "what the first one said\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "data.log"]
+
+
+def test_options_that_it_cannot_take_are_refused_before_anything_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", "/nowhere"]) == 2
+    assert "MCP_PLATFORM_DATA" in capsys.readouterr().err
+    assert main(["--help"]) == 0
+    assert "usage: ./dev run" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.door import Door
+from tests.gateway.events import Events
 from tests.gateway.wires import LegacySession, Wire, wires_to_each_worker
 from tests.journeys.platform import Answer, Platform, modern_request, running_platform
 
@@ -84,6 +85,47 @@ def test_a_task_is_asked_for_as_its_tool_is_called(platform: Platform) -> None:
     assert ask(wire, key, "tasks/get", {"taskId": task}).status == 200
     door.ask("role.revoke", name="slow-only", principal="fired")
     assert ask(wire, key, "tasks/get", {"taskId": task}).json()["error"]["data"]["error"] == "task_unknown"
+
+
+def listening(platform: Platform, key: str, tasks: list[str], capabilities: object = TASKS) -> Events:
+    """A stream of its own that asked for news of these tasks."""
+    body, headers = modern_request("subscriptions/listen", {"notifications": {"taskIds": tasks}}, key)
+    message = json.loads(body)
+    message["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities
+    return Events(Wire(platform).send(json.dumps(message).encode(), headers))
+
+
+def test_who_listens_for_a_task_of_theirs_hears_how_it_stands(platform: Platform) -> None:
+    """Under the id that the client knows, on whatever worker it listens; the task may have been begun on another."""
+    wire = Wire(platform)
+    task, other = begun(wire, platform.api_key), begun(wire, platform.api_key)
+    for _ in range(4):  # connections come to one worker or the other
+        stream = listening(platform, platform.api_key, [task, "task-1", task])
+        assert stream.message()["params"]["notifications"] == {"taskIds": [task]}
+        ask(wire, platform.api_key, "tasks/update", {"taskId": other, "inputResponses": {}})
+        ask(wire, platform.api_key, "tasks/update", {"taskId": task, "inputResponses": {"a": 1}})
+        told = stream.message()
+        assert told["method"] == "notifications/tasks"
+        assert (told["params"]["taskId"], told["params"]["status"]) == (task, "completed")
+        assert told["params"]["result"]["content"][0]["text"] == '{"a": 1}'
+        stream.answer.close()
+
+
+def test_nobody_listens_for_a_task_of_another(platform: Platform) -> None:
+    """Nor a client that does not know tasks, nor whoever may no longer call the tool."""
+    wire, door = Wire(platform), Door(platform)
+    task = begun(wire, platform.api_key)
+    stranger = door.ask("key.create", principal="curious", agent="x", roles=["member"])["api_key"]
+    assert listening(platform, stranger, [task]).message()["params"]["notifications"] == {}
+    assert listening(platform, platform.api_key, [task], {}).message()["params"]["notifications"] == {}
+    door.ask("role.create", name="slow-again", rules=["tasks/slow"])
+    door.ask("role.create", name="always", rules=["tasks/always"])
+    key = door.ask("key.create", principal="demoted", agent="x", roles=["slow-again", "always"])["api_key"]
+    own = begun(wire, key)
+    stream = listening(platform, key, [own])
+    assert stream.message()["params"]["notifications"] == {"taskIds": [own]}
+    door.ask("role.revoke", name="slow-again", principal="demoted")
+    assert listening(platform, key, [own]).message()["params"]["notifications"] == {}
 
 
 def test_a_client_that_knows_no_tasks_gets_none(platform: Platform) -> None:

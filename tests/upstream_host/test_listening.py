@@ -13,7 +13,7 @@ from mcp_platform.net.transports.host_link import HostLink
 from mcp_platform.net.transports.model import Call, Wanted
 from mcp_platform.net.upstream_errors import UPSTREAM_LOST
 from tests.net.raw_upstream import eventually
-from tests.net.transports.calls import ALL, ELICITS, Ear, Recorder, listening, result, tool
+from tests.net.transports.calls import ALL, ELICITS, Ear, Recorder, closed, listening, result, tool
 from tests.peers.environments import python_of
 from tests.upstream_host.hosts import SERVERS, Host, is_alive, running_host
 
@@ -141,7 +141,7 @@ async def test_a_worker_that_goes_away_takes_its_ears_along(tmp_path: Path) -> N
         link = changing(host, "legacy")
         await listening(link, Ear(), Wanted(uris=frozenset({URI})))
         assert structured(await result(link, tool("subscribed"))) == [URI]
-        await link.close()
+        await closed(link)
 
         await eventually_empty(link, tool("subscribed"))
 

@@ -16,22 +16,23 @@ from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.features.upstreams.model import UpstreamRow
-from mcp_platform.gateway.endpoint import with_server
 from mcp_platform.gateway.endpoints import Endpoints
 from mcp_platform.gateway.errors import REVOKED
 from mcp_platform.gateway.identity import Authenticator, Identity
-from mcp_platform.gateway.item import Item, target_of
+from mcp_platform.gateway.item import target_of
 from mcp_platform.gateway.stream_errors import STREAMS_TOO_MANY, SUBSCRIPTIONS_TOO_MANY
-from mcp_platform.gateway.upstream_ears import Ears, Place, uri_topic
+from mcp_platform.gateway.topics import task_topic, uri_of_topic, uri_topic
+from mcp_platform.gateway.upstream_ears import Ears, Place
 from mcp_platform.gateway.visible import Visible
+from mcp_platform.gateway.watched import Watched
 from mcp_platform.net.transports.links import UpstreamLinks
-from mcp_platform.net.transports.offers import KINDS
+from mcp_platform.net.transports.offers import KINDS, UPDATED, subject_of, watched_as
 
 log = Log(__name__)
 JOIN_S = 0.05
 """Seconds that changes are collected before they are told: a server that adds ten tools changes its list once."""
-MAX_URIS = 200
-"""Resources that one session or stream may be subscribed to."""
+MAX_WATCHED = 200
+"""Resources and tasks that one session or stream may be subscribed to."""
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -59,16 +60,16 @@ class Audience:
     voice: Voice
     capabilities: bytes
     client_info: bytes | None
-    uris: dict[str, Item] = field(default_factory=dict)
-    """Resources whose changes it wants to hear of, by the URI it asked for."""
+    watched: dict[str, Watched] = field(default_factory=dict)
+    """Resources and tasks that it wants to hear of, by the name it asked for."""
     seen: dict[str, int] = field(default_factory=dict)
     """How its lists looked when it was last told."""
     lists: dict[Place, tuple[str, ...]] = field(default_factory=dict)
     """Where one listens for changes of its lists, and of which."""
     changed: set[str] = field(default_factory=set)
     """Kinds of lists that it is about to be told of."""
-    updated: dict[str, dict[str, msgspec.Raw]] = field(default_factory=dict)
-    """Resources that it is about to be told of."""
+    news: dict[str, tuple[str, dict[str, msgspec.Raw]]] = field(default_factory=dict)
+    """Resources and tasks that it is about to be told of, by name: the notification."""
 
     def place(self, upstream: UpstreamRow) -> Place:
         """Where one listens for changes of `upstream`."""
@@ -81,12 +82,12 @@ class Hub:
     """The audiences of one worker."""
 
     def __init__(self, links: UpstreamLinks, *, per_principal: int) -> None:
-        self._ears = Ears(links, self._resource_updated, self._missed)
+        self._ears = Ears(links, self._told, self._missed)
         self._per_principal = per_principal
         self._audiences: dict[Audience, None] = {}
         self._open: Counter[str] = Counter()
         self._watching: dict[Place, dict[str, dict[tuple[Audience, str], None]]] = {}
-        """Place → the server's own URI → who asked for it, and by which URI."""
+        """Place → topic → who asked for it, and by which name."""
         self._visible: Visible | None = None
         self._endpoints: Endpoints | None = None
         self._due: dict[Audience, None] = {}
@@ -126,40 +127,41 @@ class Hub:
             return
         del self._audiences[audience]
         self._due.pop(audience, None)
-        for uri in list(audience.uris):
-            self.unwatch(audience, uri)
+        for name in list(audience.watched):
+            self.unwatch(audience, name)
         for place, kinds in audience.lists.items():
             self._ears.remove(place, kinds)
 
-    async def watch(self, audience: Audience, uri: str, item: Item) -> None:
-        """Tell `audience` of changes of `uri` from now on; returns when the upstream has agreed to tell us. Raises
+    async def watch(self, audience: Audience, watched: Watched) -> None:
+        """Tell `audience` of it from now on; returns when the upstream has agreed to tell us. Raises
         Fault(subscriptions_too_many, resource_changes_not_told, upstream_*), and then it is not watched."""
-        if uri in audience.uris:
+        name, upstream, topic = watched.name, watched.item.upstream, watched.topic
+        if name in audience.watched:
             return
-        if len(audience.uris) >= MAX_URIS:
+        if len(audience.watched) >= MAX_WATCHED:
             raise Fault(SUBSCRIPTIONS_TOO_MANY)
-        place = audience.place(item.upstream)
-        await self._ears.watch(place, target_of(item.upstream), audience.client_info, item.name)
-        if uri in audience.uris or not self.has(audience):  # meanwhile it left, or asked twice
-            self._ears.remove(place, (uri_topic(item.name),))
+        place = audience.place(upstream)
+        await self._ears.watch(place, target_of(upstream), audience.client_info, topic)
+        if name in audience.watched or not self.has(audience):  # meanwhile it left, or asked twice
+            self._ears.remove(place, (topic,))
             return
-        audience.uris[uri] = item
-        self._watching.setdefault(place, {}).setdefault(item.name, {})[audience, uri] = None
+        audience.watched[name] = watched
+        self._watching.setdefault(place, {}).setdefault(topic, {})[audience, name] = None
 
-    def unwatch(self, audience: Audience, uri: str) -> None:
+    def unwatch(self, audience: Audience, name: str) -> None:
         """No more of that."""
-        item = audience.uris.pop(uri, None)
-        if item is None:
+        watched = audience.watched.pop(name, None)
+        if watched is None:
             return
-        place = audience.place(item.upstream)
+        place, topic = audience.place(watched.item.upstream), watched.topic
         of_place = self._watching[place]
-        watchers = of_place[item.name]
-        watchers.pop((audience, uri), None)
+        watchers = of_place[topic]
+        watchers.pop((audience, name), None)
         if not watchers:
-            del of_place[item.name]
+            del of_place[topic]
             if not of_place:
                 del self._watching[place]
-        self._ears.remove(place, (uri_topic(item.name),))
+        self._ears.remove(place, (topic,))
 
     async def take(self, endpoints: Endpoints, authenticator: Authenticator) -> None:
         """A new revision: cut whom it knows no more, drop what is forbidden now, tell of lists that changed."""
@@ -210,10 +212,9 @@ class Hub:
             self._cut(audience)
             return
         audience.identity = identity
-        for uri, item in list(audience.uris.items()):
-            found = endpoint.resource(uri, identity.allowed)
-            if found is None or (found.upstream.id, found.name) != (item.upstream.id, item.name):
-                self.unwatch(audience, uri)
+        for name, watched in list(audience.watched.items()):
+            if not watched.is_there(endpoint, identity.allowed):
+                self.unwatch(audience, name)
         looks = self._looks(audience)
         for kind, look in looks.items():
             if look != audience.seen.get(kind):
@@ -247,29 +248,29 @@ class Hub:
             if lists.get(place) != kinds:
                 self._ears.remove(place, kinds)
 
-    def _resource_updated(self, place: Place, params: bytes) -> None:
-        """A server says that a resource changed, or one below it (2025-11-25, server/resources)."""
-        try:
-            members = _members.decode(params)
-            own = msgspec.json.decode(members["uri"], type=str)
-        except (KeyError, msgspec.MsgspecError, ValueError):
+    def _told(self, place: Place, method: str, params: bytes) -> None:
+        """News of a task; or a resource that changed, or one below it (2025-11-25, server/resources)."""
+        own = subject_of(method, params)
+        if own is None:
             return
+        members = _members.decode(params)
         of_place = self._watching.get(place, {})
-        for watched, watchers in of_place.items():
-            if own == watched or own.startswith(watched.rstrip("/") + "/"):
-                for audience, uri in watchers:
-                    exposed = own if uri == watched else with_server(audience.uris[uri].server, own)
-                    audience.updated[exposed if own != watched else uri] = {
-                        **members,
-                        "uri": msgspec.Raw(_encode(exposed if own != watched else uri)),
-                    }
-                    self._soon(audience)
+        topics = map(uri_topic, watched_as(own)) if method == UPDATED else (task_topic(own),)
+        for topic in topics:
+            for audience, name in of_place.get(topic, ()):
+                watched = audience.watched[name]
+                shown = watched.shown(own)
+                audience.news[shown] = (method, {**members, watched.member: msgspec.Raw(_encode(shown))})
+                self._soon(audience)
 
     def _missed(self, place: Place) -> None:
-        """What was broken is whole again: whoever waits for changes there is told that there may have been some."""
+        """What was broken is whole again: whoever waits for changes there is told that there may have been some. How a
+        task stands only its server knows; its client asks."""
         self.hint(place.upstream, KINDS)
-        for own in list(self._watching.get(place, ())):
-            self._resource_updated(place, _encode({"uri": own}))
+        for topic in list(self._watching.get(place, ())):
+            uri = uri_of_topic(topic)
+            if uri is not None:
+                self._told(place, UPDATED, _encode({"uri": uri}))
 
     def _mark(self, audience: Audience, kind: str) -> None:
         audience.changed.add(kind)
@@ -285,8 +286,8 @@ class Hub:
         due, self._due = self._due, {}
         for audience in due:
             changed, audience.changed = audience.changed, set()
-            updated, audience.updated = audience.updated, {}
+            news, audience.news = audience.news, {}
             for kind in sorted(changed):
                 audience.voice.tell(f"notifications/{kind}/list_changed", {})
-            for params in updated.values():
-                audience.voice.tell("notifications/resources/updated", params)
+            for method, params in news.values():
+                audience.voice.tell(method, params)

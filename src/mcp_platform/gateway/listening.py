@@ -1,7 +1,8 @@
 """subscriptions/listen (2026-07-28): one request whose answer is a stream of changes.
 
-The acknowledgement comes first and says what is honoured: kinds of lists, and those of the resources that the caller
-may read and whose servers tell. Every message carries the request's id. All of it ends with the stream.
+The acknowledgement comes first and says what is honoured: kinds of lists, those of the resources that the caller may
+read and whose servers tell, and likewise of its tasks (extension io.modelcontextprotocol/tasks). Every message carries
+the request's id. All of it ends with the stream.
 """
 
 import asyncio
@@ -10,12 +11,12 @@ import msgspec
 
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
-from mcp_platform.gateway import about, answers
+from mcp_platform.gateway import about, answers, tasks
 from mcp_platform.gateway.exchange import KEEP_ALIVE_S, MAX_WAITING_BYTES, Exchange
-from mcp_platform.gateway.hub import MAX_URIS, Audience, Hub
-from mcp_platform.gateway.item import Item
+from mcp_platform.gateway.hub import MAX_WATCHED, Audience, Hub
 from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.stream_errors import SUBSCRIPTIONS_TOO_MANY
+from mcp_platform.gateway.watched import Watched, WatchedResource, WatchedTask
 from mcp_platform.wire import jsonrpc, sse
 from mcp_platform.wire.errors import INVALID_PARAMS
 from mcp_platform.wire.versions import SERVER_INFO_KEY, SUBSCRIPTION_KEY
@@ -26,6 +27,8 @@ _MEMBERS = {
     "resources": "resourcesListChanged",
 }
 """Kind of list → the member of the filter that asks for its changes."""
+_WATCHED = {WatchedResource.method: "resourceSubscriptions", WatchedTask.method: "taskIds"}
+"""The notification → the member of the filter that asks for it."""
 _meta = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -37,6 +40,7 @@ class _Filter(msgspec.Struct, rename="camel"):
     prompts_list_changed: bool | None = None
     resources_list_changed: bool | None = None
     resource_subscriptions: list[str] | None = None
+    task_ids: list[str] | None = None
 
 
 class ListenVoice:
@@ -106,7 +110,7 @@ class ListenVoice:
 async def listen(request: Request) -> None:
     """Answer one subscriptions/listen; returns when its stream has ended. Raises Fault(params_invalid,
     streams_too_many, subscriptions_too_many)."""
-    wanted, uris = _read(request)
+    wanted, watched = _read(request)
     hub, principal = request.world.hub, request.identity.principal.id
     hub.admit(principal)
     voice = ListenVoice(request.exchange, request.id)
@@ -121,11 +125,12 @@ async def listen(request: Request) -> None:
     request.exchange.on_gone(voice.left)
     hub.join(audience)
     try:
-        await _watch(hub, audience, uris)
+        await _watch(hub, audience, watched)
         if not voice.over.done():
             honoured: dict[str, object] = {_MEMBERS[kind]: True for kind in wanted}
-            if audience.uris:
-                honoured["resourceSubscriptions"] = [uri for uri in uris if uri in audience.uris]
+            for each in watched:
+                if each.name in audience.watched:
+                    honoured.setdefault(_WATCHED[each.method], []).append(each.name)  # type: ignore[attr-defined]
             voice.acknowledge(honoured)
         await voice.over
     finally:
@@ -133,16 +138,17 @@ async def listen(request: Request) -> None:
         hub.release(principal)
 
 
-def _read(request: Request) -> tuple[list[str], dict[str, Item]]:
-    """The kinds of lists, and the resources, that are asked for and can be honoured. What the caller may not read looks
-    like what does not exist: it is left out."""
+def _read(request: Request) -> tuple[list[str], list[Watched]]:
+    """The kinds of lists, the resources and the tasks that are asked for and can be honoured. What is not the caller's
+    looks like what does not exist: it is left out."""
     try:
         asked = msgspec.json.decode(request.message.raw.get("notifications", b""), type=_Filter)
     except (msgspec.MsgspecError, ValueError):
         text = "`notifications` must be an object of kinds of notifications that are asked for."
         raise Fault(INVALID_PARAMS, text) from None
-    uris = asked.resource_subscriptions or []
-    if len(uris) > MAX_URIS:
+    uris = dict.fromkeys(asked.resource_subscriptions or ())
+    ids = dict.fromkeys((asked.task_ids or ()) if tasks.declares(request) else ())
+    if len(uris) + len(ids) > MAX_WATCHED:
         raise Fault(SUBSCRIPTIONS_TOO_MANY)
     allowed = request.identity.allowed
     declared = about.capabilities(request.endpoint, allowed, modern=True)
@@ -151,16 +157,16 @@ def _read(request: Request) -> tuple[list[str], dict[str, Item]]:
         "prompts": asked.prompts_list_changed,
         "resources": asked.resources_list_changed,
     }
-    items = {uri: request.endpoint.resource(uri, allowed) for uri in uris}
-    return (
-        [kind for kind, flag in flags.items() if flag and kind in declared],
-        {uri: item for uri, item in items.items() if item is not None},
-    )
+    items = ((uri, request.endpoint.resource(uri, allowed)) for uri in uris)
+    watched: list[Watched] = [WatchedResource(uri, item) for uri, item in items if item is not None]
+    known = ((text, tasks.resolve(request, text)) for text in ids)
+    watched += [WatchedTask(text, found[1], found[0].inner) for text, found in known if found is not None]
+    return [kind for kind, flag in flags.items() if flag and kind in declared], watched
 
 
-async def _watch(hub: Hub, audience: Audience, uris: dict[str, Item]) -> None:
+async def _watch(hub: Hub, audience: Audience, watched: list[Watched]) -> None:
     """Watch them all at once: a server that does not answer holds up nobody else's for longer than it would itself."""
-    watches = [hub.watch(audience, uri, item) for uri, item in uris.items()]
+    watches = [hub.watch(audience, each) for each in watched]
     for outcome in await asyncio.gather(*watches, return_exceptions=True):
         if isinstance(outcome, BaseException) and not isinstance(outcome, Fault):
             raise outcome

@@ -19,6 +19,7 @@ from mcp_platform.gateway.resumption import Kept
 from mcp_platform.gateway.session_notes import Notes
 from mcp_platform.gateway.sessions import Session
 from mcp_platform.gateway.stream_errors import STREAMS_TOO_MANY
+from mcp_platform.gateway.watched import WatchedResource
 from mcp_platform.net.transports.offers import KINDS
 from mcp_platform.wire import jsonrpc
 from mcp_platform.wire.versions import PRIMED
@@ -131,7 +132,7 @@ class Homes:
             return
         audience = home.audience
         items = {uri: endpoint.resource(uri, audience.identity.allowed) for uri in self._notes.of(session).uris}
-        watches = [self._hub.watch(audience, uri, item) for uri, item in items.items() if item is not None]
+        watches = [self._hub.watch(audience, WatchedResource(uri, item)) for uri, item in items.items() if item]
         for outcome in await asyncio.gather(*watches, return_exceptions=True):
             if isinstance(outcome, Fault):
                 log.info("subscription_not_restored", code=outcome.kind.code)

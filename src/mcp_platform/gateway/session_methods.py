@@ -6,6 +6,7 @@ from mcp_platform.gateway.request import Request
 from mcp_platform.gateway.resources_read import resolve
 from mcp_platform.gateway.sessions import Session
 from mcp_platform.gateway.stream_errors import CHANGES_NOT_TOLD, OWNER_AWAY
+from mcp_platform.gateway.watched import WatchedResource
 from mcp_platform.wire import headers as names
 from mcp_platform.wire.errors import INVALID_PARAMS
 from mcp_platform.wire.modern import LOG_LEVELS
@@ -31,7 +32,8 @@ async def subscribe(request: Request) -> None:
         raise Fault(CHANGES_NOT_TOLD)
     session = _session(request)
     until = world.sessions.until(session)
-    await world.hub.watch(world.homes.audience(session, request.identity, request.endpoint, until), uri, item)
+    audience = world.homes.audience(session, request.identity, request.endpoint, until)
+    await world.hub.watch(audience, WatchedResource(uri, item))
     await world.tell_sessions(world.notes.change(session.mark, until, add=uri))
     request.outlet().result(b"{}")
 

@@ -52,15 +52,10 @@ async def ask(request: Request) -> None:
     if not declares(request):
         raise Fault(CAPABILITY_MISSING, data={"requiredCapabilities": {"extensions": {EXTENSION: {}}}})
     text = request.params.get("taskId")
-    task = request.world.tasks.open(text) if isinstance(text, str) else None
-    principal = request.identity.principal
-    if task is None or (task.tenant, task.principal) != (principal.tenant, principal.id):
+    found = resolve(request, text) if isinstance(text, str) else None
+    if found is None:
         raise Fault(TASK_UNKNOWN)
-    if task.endpoint != request.endpoint.name:
-        raise Fault(TASK_UNKNOWN)
-    item = request.endpoint.tool(task.tool, request.identity.allowed)
-    if item is None or item.upstream.id != task.upstream:
-        raise Fault(TASK_UNKNOWN)
+    task, item = found
     responses = request.message.raw.get("inputResponses")
     await calls.send(
         request,
@@ -70,6 +65,18 @@ async def ask(request: Request) -> None:
         name=task.inner,
         rewrite=lambda answer: _with_id(answer, msgspec.Raw(_encode(text))),
     )
+
+
+def resolve(request: Request, text: str) -> tuple[TaskId, Item] | None:
+    """The task that its owner's id names, and the tool it came of. None for everybody else and everything else, and for
+    whoever may no longer call the tool."""
+    task, principal = request.world.tasks.open(text), request.identity.principal
+    if task is None or (task.tenant, task.principal) != (principal.tenant, principal.id):
+        return None
+    if task.endpoint != request.endpoint.name:
+        return None
+    item = request.endpoint.tool(task.tool, request.identity.allowed)
+    return (task, item) if item is not None and item.upstream.id == task.upstream else None
 
 
 def _with_sealed_id(request: Request, item: Item, answer: Answer) -> Answer:

@@ -13,9 +13,10 @@ from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.gateway.stream_errors import CHANGES_NOT_TOLD
+from mcp_platform.gateway.topics import is_honoured, wanted_of
 from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.net.transports.model import Listening, Target, Wanted
-from mcp_platform.net.transports.offers import KINDS
+from mcp_platform.net.transports.offers import TASK, UPDATED
 from mcp_platform.net.upstream_errors import UPSTREAM_TIMEOUT
 
 log = Log(__name__)
@@ -24,12 +25,6 @@ OPEN_S = 20.0
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 120.0
 """Seconds between two tries at an upstream that could not be listened to: the first, doubled up to the last."""
-_URI = "uri:"
-
-
-def uri_topic(uri: str) -> str:
-    """How changes of a resource are named among the things that are listened for."""
-    return _URI + uri
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -50,18 +45,18 @@ class Ear:
         target: Target,
         client_info: bytes | None,
         links: UpstreamLinks,
-        updated: Callable[[Place, bytes], None],
+        told: Callable[[Place, str, bytes], None],
         missed: Callable[[Place], None],
     ) -> None:
         self.place = place
         self.target = target
         self.topics: Counter[str] = Counter()
-        """How often each is wanted: a kind of list, or `uri:` and the server's own URI."""
+        """How often each is wanted."""
         self.turn = asyncio.Lock()
         """Held by whoever waits for the server to agree to one more."""
         self.waiting = 0
         """Those who hold it or wait for it."""
-        self._updated = updated
+        self._told = told
         self._missed = missed
         self._client_info = client_info
         self._links = links
@@ -81,9 +76,9 @@ class Ear:
         settled = self._work is None or self._work.done()
         return settled and not self.topics and not self.waiting and self._listening is None
 
-    def honours(self, uri: str) -> bool:
-        """Whether the server tells of changes of the resource that it calls so."""
-        return self._listening is not None and uri in self._listening.honoured.uris
+    def honours(self, topic: str) -> bool:
+        """Whether the server tells of that resource or task."""
+        return self._listening is not None and is_honoured(topic, self._listening.honoured)
 
     def raise_if_down(self, now: float) -> None:
         """Raises Fault(upstream_*) while it is too early to try again."""
@@ -92,8 +87,8 @@ class Ear:
 
     def heard(self, method: str, params: bytes) -> None:
         """What the upstream says. Its lists are control's to read; whoever hears of them first tells it."""
-        if method == "notifications/resources/updated":
-            self._updated(self.place, params)
+        if method in (UPDATED, TASK):
+            self._told(self.place, method, params)
 
     def renewed(self) -> None:
         self._missed(self.place)
@@ -131,9 +126,7 @@ class Ear:
             await self._work
 
     def _wanted(self) -> Wanted:
-        uris = frozenset(topic[len(_URI) :] for topic in self.topics if topic.startswith(_URI))
-        kinds = {kind: True for kind in KINDS if kind in self.topics}
-        return Wanted(uris=uris, **kinds)
+        return wanted_of(self.topics)
 
     def _is_right(self, wanted: Wanted) -> bool:
         return wanted == self._had and (self._listening is None or self._at == self.target)
@@ -170,11 +163,11 @@ class Ears:
     """All of one worker."""
 
     def __init__(
-        self, links: UpstreamLinks, updated: Callable[[Place, bytes], None], missed: Callable[[Place], None]
+        self, links: UpstreamLinks, told: Callable[[Place, str, bytes], None], missed: Callable[[Place], None]
     ) -> None:
-        """`updated` is told of each resource that changed, `missed` where changes may have been missed."""
+        """`told` gets each notification about a resource or a task, `missed` where some may have been missed."""
         self._links = links
-        self._updated = updated
+        self._told = told
         self._missed = missed
         self._ears: dict[Place, Ear] = {}
 
@@ -188,11 +181,10 @@ class Ears:
         ear.adjust()
         return ear
 
-    async def watch(self, place: Place, target: Target, client_info: bytes | None, uri: str) -> None:
-        """Want to hear of changes of that resource, by the server's own URI, and wait until the server has agreed. One
-        at a time, so that nobody's refusal is another's. Raises Fault(resource_changes_not_told, upstream_*)."""
+    async def watch(self, place: Place, target: Target, client_info: bytes | None, topic: str) -> None:
+        """Want to hear of that resource or task, and wait until the server has agreed. One at a time, so that nobody's
+        refusal is another's. Raises Fault(resource_changes_not_told, upstream_*)."""
         ear = self._ear(place, target, client_info)
-        topic = uri_topic(uri)
         ear.waiting += 1
         try:
             async with ear.turn:
@@ -200,7 +192,7 @@ class Ears:
                 self.add(place, target, client_info, (topic,))
                 try:
                     await ear.settled()
-                    if not ear.honours(uri):
+                    if not ear.honours(topic):
                         raise Fault(CHANGES_NOT_TOLD)
                 except BaseException:
                     self.remove(place, (topic,))
@@ -234,7 +226,7 @@ class Ears:
     def _ear(self, place: Place, target: Target, client_info: bytes | None) -> Ear:
         ear = self._ears.get(place)
         if ear is None:
-            ear = self._ears[place] = Ear(place, target, client_info, self._links, self._updated, self._missed)
+            ear = self._ears[place] = Ear(place, target, client_info, self._links, self._told, self._missed)
         return ear
 
     async def close(self) -> None:

@@ -1,13 +1,17 @@
 """Calls, callers and credential sources for the tests of the transports."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import pytest
 
 from mcp_platform.base.errors import ErrorKind, Fault
+from mcp_platform.net.transports.links import UpstreamLink, Way
 from mcp_platform.net.transports.model import Answer, Call, Caller, Credentials, Link, Listening, Target, Wanted
+from mcp_platform.net.transports.watch import Watches
 
 ELICITS = b'{"elicitation":{}}'
 
@@ -59,13 +63,26 @@ class Ear:
         return [method for method, _ in self.told]
 
 
+_WATCHES: "WeakKeyDictionary[Way, Watches]" = WeakKeyDictionary()
 ALL = Wanted(tools=True, prompts=True, resources=True)
 
 
-async def listening(link: Link, ear: Ear, wanted: Wanted = ALL, owner: str | None = None) -> Listening:
+async def listening(way: Way | UpstreamLink, ear: Ear, wanted: Wanted = ALL, owner: str | None = None) -> Listening:
     """Listen on behalf of `owner`, who can be asked, or of all."""
     capabilities = b"{}" if owner is None else ELICITS
-    return await asyncio.wait_for(link.listen(owner, capabilities, None, wanted, ear), 20)
+    if isinstance(way, UpstreamLink):
+        return await asyncio.wait_for(way.listen(owner, capabilities, None, wanted, ear), 20)
+    attend = functools.partial(way.attend, owner, capabilities, None)
+    watches = _WATCHES.setdefault(way, Watches("up_test"))
+    return await asyncio.wait_for(watches.listen(attend, wanted, ear), 20)
+
+
+async def closed(way: Way) -> None:
+    """Close the way behind everything that listens there, as the link does that owns both."""
+    watches = _WATCHES.pop(way, None)
+    if watches is not None:
+        await watches.close()
+    await way.close()
 
 
 @dataclass

@@ -11,7 +11,7 @@ from mcp_platform.net.client import IDLE_S, HttpClient
 from mcp_platform.net.transports.http_link import HttpLink
 from mcp_platform.net.transports.model import Announced, Target
 from tests.net.raw_upstream import Visit, answer, upstream
-from tests.net.transports.calls import Source
+from tests.net.transports.calls import Source, closed
 
 DISCOVERED = '{"supportedVersions":["2026-07-28"],"capabilities":{},"resultType":"complete"}'
 INITIALIZED = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"scripted","version":"1"}}'
@@ -120,7 +120,7 @@ async def scripted(
         try:
             yield running
         finally:
-            await running.link.close()
+            await closed(running.link)
             await client.close()
 
 

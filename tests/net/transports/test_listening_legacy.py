@@ -10,7 +10,7 @@ from mcp_platform.base.errors import Fault
 from mcp_platform.net.transports.model import Answer, Wanted
 from mcp_platform.net.upstream_errors import UPSTREAM_BUSY, UPSTREAM_LOST
 from tests.net.raw_upstream import eventually
-from tests.net.transports.calls import ALL, ELICITS, Ear, Recorder, listening, result, tool
+from tests.net.transports.calls import ALL, ELICITS, Ear, Recorder, closed, listening, result, tool
 from tests.net.transports.scripted_mcp import CHANGING, Asked, Handler, fine, legacy, scripted, told
 
 QUESTION = '{"jsonrpc":"2.0","id":"q-1","method":"elicitation/create","params":{"message":"Which?"}}'
@@ -375,7 +375,7 @@ async def test_closing_the_link_closes_every_stream_and_says_goodbye() -> None:
     streams: list[Asked] = []
     async with scripted(server_that_changes(), get=standing(streams)) as server:
         await listening(server.link, Ear())
-        await server.link.close()
+        await closed(server.link)
         await streams[0].visit.closed()
         assert len(server.named("DELETE")) == 1
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith(("listen", "stream"))]

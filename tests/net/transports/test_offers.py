@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_platform.net.transports.model import Wanted
-from mcp_platform.net.transports.offers import TOOLS, UPDATED, Offers, is_heard, of_capabilities, uri_of
+from mcp_platform.net.transports.offers import TASK, TOOLS, UPDATED, Offers, is_heard, of_capabilities, subject_of
 
 EVERYTHING = Wanted(tools=True, prompts=True, resources=True, uris=frozenset({"a://1"}))
 
@@ -63,8 +63,16 @@ def test_an_update_is_heard_only_by_who_wants_it_or_what_it_begins_with(wanted: 
     assert heard or uri != wanted
 
 
-def test_the_uri_of_an_update_that_names_none_is_none() -> None:
-    assert uri_of(UPDATED, b"{}") is None
-    assert uri_of(UPDATED, b"[") is None
-    assert uri_of(UPDATED, b'{"uri":"a://1"}') == "a://1"
-    assert uri_of(TOOLS, b"[") == ""
+def test_the_subject_of_an_update_or_a_task_that_names_none_is_none() -> None:
+    for method in (UPDATED, TASK):
+        assert subject_of(method, b"{}") is None
+        assert subject_of(method, b"[") is None
+    assert subject_of(UPDATED, b'{"uri":"a://1","taskId":"1"}') == "a://1"
+    assert subject_of(TASK, b'{"uri":"a://1","taskId":"1"}') == "1"
+    assert subject_of(TOOLS, b"[") == ""
+
+
+def test_news_of_a_task_are_heard_by_who_wants_that_task() -> None:
+    assert is_heard(Wanted(task_ids=frozenset({"1"})), TASK, "1")
+    assert not is_heard(Wanted(uris=frozenset({"1"})), TASK, "1")
+    assert not is_heard(Wanted(task_ids=frozenset({"1"})), UPDATED, "1")

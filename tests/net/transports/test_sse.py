@@ -16,7 +16,7 @@ from mcp_platform.net.transports.model import Target, Wanted
 from mcp_platform.net.transports.sse_link import SseLink
 from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_GARBAGE, UPSTREAM_LOST, UPSTREAM_TIMEOUT
 from tests.net.raw_upstream import Visit, eventually, upstream
-from tests.net.transports.calls import ALL, ELICITS, Ear, Recorder, Source, listening, refused, result, tool
+from tests.net.transports.calls import ALL, ELICITS, Ear, Recorder, Source, closed, listening, refused, result, tool
 from tests.net.transports.scripted_mcp import CHANGING, Asked, initialized, told
 
 QUESTION = '{"jsonrpc":"2.0","id":"q-1","method":"elicitation/create","params":{"message":"Which?"}}'
@@ -79,7 +79,7 @@ async def old(server: Old, *, transport: str = "sse", interactive: bool = True) 
         try:
             yield link
         finally:
-            await link.close()
+            await closed(link)
             await client.close()
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith(("sse", "listen"))]
 

@@ -2,7 +2,7 @@
 
 `slow` becomes a task where the client declares the extension, and answers at once where it does not; `always` becomes
 a task whatever the client declares, which no server may do. `asks` is no task: it asks, and keeps its state with the
-client.
+client. Who listens for a task hears how it stands when it is updated or cancelled.
 """
 
 import json
@@ -10,9 +10,12 @@ import sys
 from typing import Any
 
 EXTENSION = "io.modelcontextprotocol/tasks"
+TAG = "io.modelcontextprotocol/subscriptionId"
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 QUESTION = {"method": "elicitation/create", "params": {"message": "Which?", "requestedSchema": {"type": "object"}}}
 TASKS: dict[str, dict[str, Any]] = {}
+HEARD: dict[Any, list[str]] = {}
+"""Listen request → ids of the tasks it asked for."""
 
 
 def declares(params: dict[str, Any]) -> bool:
@@ -61,13 +64,32 @@ def get(params: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
+def say(method: str, params: dict[str, Any]) -> None:
+    print(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}), flush=True)
+
+
+def listen(identity: Any, params: dict[str, Any]) -> None:
+    known = [each for each in params["notifications"].get("taskIds", []) if each in TASKS] if declares(params) else []
+    HEARD[identity] = known
+    say("notifications/subscriptions/acknowledged", {"notifications": {"taskIds": known}, "_meta": {TAG: identity}})
+
+
+def tell(task: str) -> None:
+    """How it stands now, to all who listen for it."""
+    for identity, wanted in HEARD.items():
+        if task in wanted:
+            say("notifications/tasks", {**get({"taskId": task}), "_meta": {TAG: identity}})
+
+
 def update(params: dict[str, Any]) -> dict[str, Any]:
     task_of(params).update(status="completed", text=json.dumps(params["inputResponses"], sort_keys=True))
+    tell(params["taskId"])
     return {}
 
 
 def cancel(params: dict[str, Any]) -> dict[str, Any]:
     task_of(params)["status"] = "cancelled"
+    tell(params["taskId"])
     return {}
 
 
@@ -92,5 +114,9 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
 
 for line in sys.stdin:
     request = json.loads(line)
-    if "id" in request:
+    if request["method"] == "notifications/cancelled":
+        HEARD.pop(request["params"]["requestId"], None)
+    elif request["method"] == "subscriptions/listen":
+        listen(request["id"], request["params"])
+    elif "id" in request:
         print(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer(request)}), flush=True)

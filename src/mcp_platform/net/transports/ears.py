@@ -11,7 +11,7 @@ import msgspec
 from mcp_platform.base.errors import Fault
 from mcp_platform.base.log import Log
 from mcp_platform.net.transports.model import Answer, Call, Listener, Wanted
-from mcp_platform.net.transports.offers import CHANGES, Offers, is_heard, uri_of
+from mcp_platform.net.transports.offers import CHANGES, Offers, is_heard, subject_of
 from mcp_platform.net.upstream_errors import UPSTREAM_LOST
 
 SUBSCRIBE_S = 10.0
@@ -53,10 +53,10 @@ class Ears:
         """A notification of the server that belongs to no call."""
         if not self._open:
             return
-        uri = uri_of(method, params)
-        if uri is not None:
+        subject = subject_of(method, params)
+        if subject is not None:
             for ear in list(self._open):
-                ear.hear(method, params, uri)
+                ear.hear(method, params, subject)
 
     def missed(self) -> None:
         """Something may have been said that did not arrive."""
@@ -134,9 +134,9 @@ class LegacyEar:
         self._ears = ears
         self._hoped = Wanted()
 
-    def hear(self, method: str, params: bytes, uri: str) -> None:
+    def hear(self, method: str, params: bytes, subject: str) -> None:
         # What was just asked for may come with the answer that grants it.
-        wants = is_heard(self.honoured, method, uri) or is_heard(self._hoped, method, uri)
+        wants = is_heard(self.honoured, method, subject) or is_heard(self._hoped, method, subject)
         if wants or method not in CHANGES:
             self.listener.heard(method, params)
 

@@ -5,7 +5,6 @@ time, for the host that follows.
 """
 
 import asyncio
-import functools
 import itertools
 from pathlib import Path
 
@@ -30,8 +29,8 @@ from mcp_platform.net.transports.host_wire import (
     Probed,
     Tell,
 )
-from mcp_platform.net.transports.model import Announced, Answer, Call, Caller, Listener, Listening, Target, Wanted
-from mcp_platform.net.transports.watch import Ear, Watches
+from mcp_platform.net.transports.model import Announced, Answer, Call, Caller, Listener, Target, Wanted
+from mcp_platform.net.transports.watch import Ear
 from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_LOST
 
 HOST_RESTART_S = 5.0
@@ -164,7 +163,6 @@ class HostLink:
     def __init__(self, target: Target, host: HostConnection) -> None:
         self._target = target
         self._host = host
-        self._watches = Watches(target.id)
 
     async def call(self, call: Call, caller: Caller) -> Answer:
         """Send one request and wait for its answer. Raises Fault(upstream_*)."""
@@ -173,13 +171,6 @@ class HostLink:
     async def probe(self, timeout_s: float, owner: str | None = None, capabilities: bytes = b"{}") -> Found:
         """Start the server if need be and say what it is. Raises Fault(upstream_*) with `stage` in its data."""
         return await self._host.probe(self._target, timeout_s, owner, capabilities)
-
-    async def listen(
-        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
-    ) -> Listening:
-        """Hear of changes. Raises Fault(upstream_*) where it cannot be opened at all."""
-        attend = functools.partial(self.attend, owner, capabilities, client_info)
-        return await self._watches.listen(attend, wanted, listener)
 
     async def attend(
         self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
@@ -192,8 +183,7 @@ class HostLink:
         await self._host.tell(self._target, owner, capabilities, method, params)
 
     async def close(self) -> None:
-        """Nothing of the link's own is open but what listens."""
-        await self._watches.close()
+        """Nothing of the link's own is open."""
 
     async def retire(self) -> None:
         """The host itself replaces a process behind the calls it still has."""

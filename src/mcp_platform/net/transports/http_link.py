@@ -18,13 +18,13 @@ from mcp_platform.net.transports.era import Found
 from mcp_platform.net.transports.http_endpoint import Endpoint, Manner
 from mcp_platform.net.transports.http_listen import HttpSubscriptions
 from mcp_platform.net.transports.http_session import Session, SessionGone
-from mcp_platform.net.transports.model import Announced, Answer, Call, Caller, Listener, Listening, Target, Wanted
+from mcp_platform.net.transports.model import Announced, Answer, Call, Caller, Listener, Target, Wanted
 from mcp_platform.net.transports.nobody import Nobody
 from mcp_platform.net.transports.offers import LIST_CHANGES, TOOLS
 from mcp_platform.net.transports.sessions import Key, Sessions, key_of
 from mcp_platform.net.transports.sse_link import SseLink
 from mcp_platform.net.transports.subscription import METHOD as LISTEN
-from mcp_platform.net.transports.watch import Ear, Watches
+from mcp_platform.net.transports.watch import Ear
 from mcp_platform.net.upstream_errors import (
     UPSTREAM_DOWN,
     UPSTREAM_GARBAGE,
@@ -60,7 +60,6 @@ class HttpLink:
         self._is_sse = False
         self._manner = Manner(era.MODERN, heard=self._heard)
         self._subscriptions = HttpSubscriptions(self._endpoint, _modern_lines(LISTEN, None), self._announced)
-        self._watches = Watches(target.id)
         self._found: Found | None = None
         self._detecting: asyncio.Task[Found] | None = None
         self._under_way = 0
@@ -90,13 +89,6 @@ class HttpLink:
             return await self._sse.probe(timeout_s, owner, capabilities)
         assert session.found is not None, "a session that is given out is open"
         return session.found
-
-    async def listen(
-        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
-    ) -> Listening:
-        """Hear of changes. Raises Fault(upstream_*) where it cannot be opened at all."""
-        attend = functools.partial(self.attend, owner, capabilities, client_info)
-        return await self._watches.listen(attend, wanted, listener)
 
     async def attend(
         self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
@@ -130,7 +122,6 @@ class HttpLink:
         """End every session, whatever is under way. Connections belong to the client, which outlives a link."""
         if self._detecting is not None:
             self._detecting.cancel()
-        await self._watches.close()
         await self._subscriptions.close()
         await self._sessions.close()
         await self._sse.close()

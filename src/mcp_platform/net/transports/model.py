@@ -95,14 +95,17 @@ class Wanted(msgspec.Struct, frozen=True):
     resources: bool = False
     uris: frozenset[str] = frozenset()
     """Changes of these resources, by the server's own URI."""
+    task_ids: frozenset[str] = frozenset()
+    """News of these tasks, by the server's own id (extension io.modelcontextprotocol/tasks)."""
 
 
 class Listener(Protocol):
     """Told of an upstream's changes. None of its methods waits."""
 
     def heard(self, method: str, params: bytes) -> None:
-        """`notifications/{tools,prompts,resources}/list_changed` or `notifications/resources/updated`; `params` are
-        verbatim JSON less the subscription id of 2026-07-28. The URI may be one below a wanted one (2025-11-25)."""
+        """`notifications/{tools,prompts,resources}/list_changed`, `notifications/resources/updated` or
+        `notifications/tasks`; `params` are verbatim JSON less the subscription id of 2026-07-28. The URI may be one
+        below a wanted one (2025-11-25)."""
 
     def renewed(self) -> None:
         """It was broken and is whole again: changes may have been missed."""
@@ -154,12 +157,6 @@ class Link(Protocol):
 
     async def call(self, call: Call, caller: Caller) -> Answer:
         """Send one request and wait for its answer. Raises Fault(upstream_*)."""
-
-    async def listen(
-        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
-    ) -> Listening:
-        """Hear of changes, on behalf of `owner` or of all. Raises Fault(upstream_*) where it cannot be opened at all;
-        what breaks later mends itself."""
 
     async def tell(self, owner: str, capabilities: bytes, method: str, params: bytes) -> None:
         """A notification of a legacy client to its own session at a legacy server, where there is one now."""

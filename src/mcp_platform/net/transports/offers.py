@@ -8,11 +8,13 @@ TOOLS = "notifications/tools/list_changed"
 PROMPTS = "notifications/prompts/list_changed"
 RESOURCES = "notifications/resources/list_changed"
 UPDATED = "notifications/resources/updated"
+TASK = "notifications/tasks"
+"""How a task stands now (extension io.modelcontextprotocol/tasks of 2026-07-28)."""
 KINDS = ("tools", "prompts", "resources")
 """Lists of which a change is announced; resources stand for their templates too."""
 LIST_CHANGES = dict(zip((TOOLS, PROMPTS, RESOURCES), KINDS, strict=True))
 """The notification → the kind of list that changed."""
-CHANGES = frozenset({*LIST_CHANGES, UPDATED})
+CHANGES = frozenset({*LIST_CHANGES, UPDATED, TASK})
 ELICITED = "notifications/elicitation/complete"
 """A person finished what a URL led to (2025-11-25). It belongs to no request."""
 
@@ -39,7 +41,7 @@ class Offers(msgspec.Struct, frozen=True):
     logging: bool = False
 
     def of(self, wanted: Wanted) -> Wanted:
-        """The part of `wanted` that the server can tell."""
+        """The part of `wanted` that the server can tell; no legacy server has tasks of the extension."""
         return Wanted(
             tools=wanted.tools and self.tools,
             prompts=wanted.prompts and self.prompts,
@@ -67,11 +69,12 @@ def of_capabilities(capabilities: bytes) -> Offers:
     )
 
 
-def is_heard(wanted: Wanted, method: str, uri: str) -> bool:
-    """Whether a listener wants this notification. `uri`: of an update, else empty; one below a wanted URI counts, as
-    2025-11-25 lets a server name the part that changed."""
+def is_heard(wanted: Wanted, method: str, subject: str) -> bool:
+    """Whether a listener wants this notification, which is about `subject` (see `subject_of`)."""
     if method == UPDATED:
-        return uri in wanted.uris or any(above in wanted.uris for above in _above(uri))
+        return any(uri in wanted.uris for uri in watched_as(subject))
+    if method == TASK:
+        return subject in wanted.task_ids
     return (
         (method == TOOLS and wanted.tools)
         or (method == PROMPTS and wanted.prompts)
@@ -83,24 +86,27 @@ _MAX_LEVELS = 64
 """Levels of a URI that are looked at: deeper ones are not what anybody subscribed to."""
 
 
-def _above(uri: str) -> list[str]:
-    """The URIs that `uri` lies below: cut at `/`, `?` and `#`, with and without a closing slash."""
+def watched_as(uri: str) -> list[str]:
+    """The URIs under which a change of `uri` is waited for: itself and those it lies below, as 2025-11-25 lets a server
+    name the part that changed. Cut at `/`, `?` and `#`, with and without a closing slash."""
     cuts = [at for at, character in enumerate(uri) if character in "/?#"][-_MAX_LEVELS:]
-    return [uri[:at] for at in cuts] + [uri[: at + 1] for at in cuts if uri[at] == "/"]
+    return list(dict.fromkeys([uri, *(uri[:at] for at in cuts), *(uri[: at + 1] for at in cuts if uri[at] == "/")]))
 
 
-class _Updated(msgspec.Struct):
-    uri: str
+class _Subject(msgspec.Struct):
+    uri: str | None = None
+    taskId: str | None = None
 
 
-_updated = msgspec.json.Decoder(_Updated)
+_subject = msgspec.json.Decoder(_Subject)
 
 
-def uri_of(method: str, params: bytes) -> str | None:
-    """The URI of an update, empty for other notifications; None where an update names none."""
-    if method != UPDATED:
+def subject_of(method: str, params: bytes) -> str | None:
+    """The URI of an update or the id of a task, empty for other notifications; None where it is missing."""
+    if method not in (UPDATED, TASK):
         return ""
     try:
-        return _updated.decode(params).uri
+        seen = _subject.decode(params)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    return seen.uri if method == UPDATED else seen.taskId

@@ -12,11 +12,11 @@ from mcp_platform.net.transports import era
 from mcp_platform.net.transports.broker_wire import CredentialSource
 from mcp_platform.net.transports.era import Found
 from mcp_platform.net.transports.http_endpoint import Endpoint
-from mcp_platform.net.transports.model import Announced, Answer, Call, Caller, Listener, Listening, Target, Wanted
+from mcp_platform.net.transports.model import Announced, Answer, Call, Caller, Listener, Target, Wanted
 from mcp_platform.net.transports.peer import Peer
 from mcp_platform.net.transports.sessions import Key, Sessions, key_of
 from mcp_platform.net.transports.sse_pipe import SsePipe
-from mcp_platform.net.transports.watch import Ear, Watches
+from mcp_platform.net.transports.watch import Ear
 from mcp_platform.net.upstream_errors import UPSTREAM_DOWN, UPSTREAM_LOST, UPSTREAM_TIMEOUT
 
 
@@ -88,7 +88,6 @@ class SseLink:
         self._sessions: Sessions[SseConnection] = Sessions(
             settings.process_idle_s, self._start, self._endpoint.politely
         )
-        self._watches = Watches(target.id)
         self._under_way = 0
         self._unused: asyncio.Event | None = None
 
@@ -115,13 +114,6 @@ class SseLink:
         assert session.peer.found is not None, "a session that is given out is open"
         return session.peer.found
 
-    async def listen(
-        self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
-    ) -> Listening:
-        """Hear of changes. Raises Fault(upstream_*) where it cannot be opened at all."""
-        attend = functools.partial(self.attend, owner, capabilities, client_info)
-        return await self._watches.listen(attend, wanted, listener)
-
     async def attend(
         self, owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted, listener: Listener
     ) -> Ear:
@@ -146,7 +138,6 @@ class SseLink:
 
     async def close(self) -> None:
         """End every session, whatever is under way."""
-        await self._watches.close()
         await self._sessions.close()
         await self._endpoint.close()
 

@@ -11,7 +11,7 @@ import msgspec
 from mcp_platform.base.errors import Fault
 from mcp_platform.net.transports import messages
 from mcp_platform.net.transports.model import Answer, Call, Listener, Wanted
-from mcp_platform.net.transports.offers import CHANGES, is_heard, uri_of
+from mcp_platform.net.transports.offers import CHANGES, is_heard, subject_of
 from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_LOST, UPSTREAM_REFUSED, UPSTREAM_TIMEOUT
 
 METHOD = "subscriptions/listen"
@@ -27,6 +27,7 @@ class _Filter(msgspec.Struct, omit_defaults=True):
     promptsListChanged: bool | None = None
     resourcesListChanged: bool | None = None
     resourceSubscriptions: list[str] | None = None
+    taskIds: list[str] | None = None
 
 
 class _Acknowledged(msgspec.Struct):
@@ -44,7 +45,13 @@ _encode = msgspec.json.Encoder().encode
 
 def request(owner: str | None, capabilities: bytes, client_info: bytes | None, wanted: Wanted) -> Call:
     """The request, as a call in no dialect yet."""
-    asked = _Filter(wanted.tools or None, wanted.prompts or None, wanted.resources or None, sorted(wanted.uris) or None)
+    asked = _Filter(
+        wanted.tools or None,
+        wanted.prompts or None,
+        wanted.resources or None,
+        sorted(wanted.uris) or None,
+        sorted(wanted.task_ids) or None,
+    )
     params = _encode({"notifications": asked})
     return Call(method=METHOD, params=params, owner=owner, capabilities=capabilities, client_info=client_info)
 
@@ -89,8 +96,8 @@ class Subscription:
         if method == ACKNOWLEDGED:
             self._acknowledge(params)
         elif method in CHANGES and self._acknowledged.done():
-            uri = uri_of(method, params)
-            if uri is not None and is_heard(self.honoured, method, uri):
+            subject = subject_of(method, params)
+            if subject is not None and is_heard(self.honoured, method, subject):
                 self._listener.heard(method, _untagged(params))
 
     def _acknowledge(self, params: bytes) -> None:
@@ -104,6 +111,7 @@ class Subscription:
             prompts=wanted.prompts and bool(seen.promptsListChanged),
             resources=wanted.resources and bool(seen.resourcesListChanged),
             uris=wanted.uris & frozenset(seen.resourceSubscriptions or ()),
+            task_ids=wanted.task_ids & frozenset(seen.taskIds or ()),
         )
         if not self._acknowledged.done():
             self._acknowledged.set_result(None)

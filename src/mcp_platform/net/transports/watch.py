@@ -134,8 +134,8 @@ class Watch:
 
 def check(wanted: Wanted) -> Wanted:
     """Raises Fault(upstream_busy) above the ceiling."""
-    if len(wanted.uris) > MAX_URIS:
-        text = "So many resources of one MCP server cannot be watched at once."
+    if len(wanted.uris) + len(wanted.task_ids) > MAX_URIS:
+        text = "So many resources and tasks of one MCP server cannot be watched at once."
         raise Fault(UPSTREAM_BUSY, text, {"max_resources": MAX_URIS})
     return wanted
 

@@ -127,11 +127,7 @@ async def listen(request: Request) -> None:
     try:
         await _watch(hub, audience, watched)
         if not voice.over.done():
-            honoured: dict[str, object] = {_MEMBERS[kind]: True for kind in wanted}
-            for each in watched:
-                if each.name in audience.watched:
-                    honoured.setdefault(_WATCHED[each.method], []).append(each.name)  # type: ignore[attr-defined]
-            voice.acknowledge(honoured)
+            voice.acknowledge(_honoured(wanted, [each for each in watched if each.name in audience.watched]))
         await voice.over
     finally:
         hub.leave(audience)
@@ -162,6 +158,12 @@ def _read(request: Request) -> tuple[list[str], list[Watched]]:
     known = ((text, tasks.resolve(request, text)) for text in ids)
     watched += [WatchedTask(text, found[1], found[0].inner) for text, found in known if found is not None]
     return [kind for kind, flag in flags.items() if flag and kind in declared], watched
+
+
+def _honoured(kinds: list[str], watched: list[Watched]) -> dict[str, object]:
+    """The filter as it is acknowledged."""
+    names = {member: [each.name for each in watched if _WATCHED[each.method] == member] for member in _WATCHED.values()}
+    return {**{_MEMBERS[kind]: True for kind in kinds}, **{member: found for member, found in names.items() if found}}
 
 
 async def _watch(hub: Hub, audience: Audience, watched: list[Watched]) -> None:

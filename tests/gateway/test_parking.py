@@ -85,6 +85,15 @@ def test_a_missing_answer_is_asked_for_again_and_extra_ones_are_ignored(platform
     assert answer.json()["result"]["content"][0]["text"] == "accept:green"
 
 
+def test_a_server_that_does_not_wait_for_its_answer_is_answered_for_when_the_client_is_back(platform: Platform) -> None:
+    """The call ended while its client thought: what came of it is the client's, not lost."""
+    wire = Wire(platform)
+    key, state = asked(ask(wire, platform.api_key, "ask_and_go_on"))
+    platform.call("progress", {"steps": 3, "pause_s": 0.05})  # longer than that server waits
+    result = ask(wire, platform.api_key, "ask_and_go_on", 2, inputResponses={key: ACCEPT}, requestState=state).json()
+    assert result["result"]["content"][0]["text"] == "went on"
+
+
 def test_a_client_that_cannot_be_asked_is_not(platform: Platform) -> None:
     """Without the capability there is no question: the server is told so and answers the call."""
     answer = Wire(platform).call("ask")
@@ -118,6 +127,8 @@ def test_a_legacy_client_is_asked_on_its_stream_and_answers_on_another_worker(pl
         other = Wire(platform) if first == second else wires[second]
         given = session.post({"jsonrpc": "2.0", "id": question["id"], "result": ACCEPT}, other)
         assert given.status == 202
+        again = session.post({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "cancel"}}, other)
+        assert again.status == 202  # too late is no client's fault, and not what was answered
         final = next(json.loads(line[6:]) for line in stream if line.startswith(b"data: {"))
         assert final["id"] == 9
         assert final["result"]["content"][0]["text"] == "accept:green"

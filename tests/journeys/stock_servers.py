@@ -71,6 +71,15 @@ def legacy_http(log: Path) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def everything_sse(log: Path) -> Iterator[str]:
+    """server-everything over HTTP+SSE (2024-11-05); yields its URL."""
+    port = free_port()
+    line = [str(node()), str(npm_bin("mcp-server-everything")), "sse"]
+    with _served(line, {"PORT": str(port)}, port, log) as url:
+        yield url.removesuffix("/mcp") + "/sse"
+
+
 def free_port() -> int:
     """A port that is free now; these servers cannot be told to choose one and say which.
 

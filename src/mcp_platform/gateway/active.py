@@ -5,6 +5,7 @@ The call outlives a request: when the server of a modern client's call asks some
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -77,6 +78,8 @@ class ActiveCall:
     """Its name among the parked calls; empty while it is none."""
     shown: "asyncio.Future[None] | None" = None
     """Done when the current outlet has its answer."""
+    back: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the client came with its next request."""
 
     def notify(self, method: str, params: bytes) -> None:
         self.outlet.notify(method, params)
@@ -141,6 +144,7 @@ class ActiveCall:
             answer = await link.call(self.call, self)
             if input_required.is_one(answer):
                 answer = await self.relay_questions(self, link, answer)
+            await self._client_is_back()
             if self.rewrite is not None:
                 answer = self.rewrite(answer)
             reply = self.outlet.of_answer(answer, self.call.method)
@@ -155,6 +159,15 @@ class ActiveCall:
             error_id = ids.random_text(12)
             log.error("call_failed", exc=error, error_id=error_id)
             return self.outlet.of_fault(Fault(INTERNAL), error_id=error_id)
+
+    async def _client_is_back(self) -> None:
+        """Some servers answer before their question is answered, or ask something that the call does not need. Then the
+        client still thinks about it, and will come for the result with what it thought."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.patience_s):
+                while self.parked_as and self.outlet.answered:
+                    self.back.clear()
+                    await self.back.wait()
 
     def _taken_back(self) -> Fault:
         """Why a cancellation of ours came, which is thereby dealt with. One that is not ours goes on."""
@@ -173,6 +186,7 @@ class ActiveCall:
     def attach(self, outlet: Outlet) -> "asyncio.Future[None]":
         """Make `outlet` the one that gets the answer; the future is done when it has one."""
         self.outlet = outlet
+        self.back.set()
         self.shown = asyncio.get_running_loop().create_future()
         return self.shown
 

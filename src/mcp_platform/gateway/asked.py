@@ -8,8 +8,6 @@ import asyncio
 import re
 
 from mcp_platform.base import ids
-from mcp_platform.base.errors import Fault
-from mcp_platform.gateway.errors import RESPONSE_UNEXPECTED
 from mcp_platform.net.transports.model import Answer
 
 _FORM = re.compile(r"mcpp-([0-9]{1,4})-[0-9A-Za-z]{16}", re.ASCII)
@@ -30,11 +28,11 @@ class Asked:
         return identity
 
     def give(self, identity: str | int | None, session: bytes, answer: Answer) -> None:
-        """Raises Fault(response_unexpected)."""
+        """To whoever waits for it. An answer may cross with the end of the call that was asked for: no client can help
+        that, and some end their session over a refusal (Python 1.x), so what nobody waits for is dropped."""
         asked, future = self._open.get(str(identity), (b"", None))
-        if future is None or future.done() or asked != session:
-            raise Fault(RESPONSE_UNEXPECTED)
-        future.set_result(answer)
+        if future is not None and not future.done() and asked == session:
+            future.set_result(answer)
 
 
 def slot_of(identity: str | int | None) -> int | None:

@@ -105,7 +105,7 @@ RESPONSE_UNEXPECTED = define(
     "response_unexpected",
     http=400,
     jsonrpc=-32600,
-    text="No question of ours waits for this response; it was answered, has expired, or was asked of somebody else.",
+    text="This is no response to a question of ours.",
     whose="caller",
 )
 STATE_INVALID = define(

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from mcp_platform.base import ids
 from mcp_platform.base.errors import Fault
 from mcp_platform.net.transports.model import Answer
 from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE
@@ -35,3 +36,18 @@ def read(answer: Answer) -> InputRequired:
         return msgspec.json.decode(answer.result or b"", type=InputRequired)
     except (msgspec.MsgspecError, ValueError):
         raise Fault(UPSTREAM_GARBAGE) from None
+
+
+def legacy_params(request: InputRequest) -> bytes:
+    """The question's params as a legacy client wants them: one that leads to a URL has a name there (2025-11-25), which
+    2026-07-28 has no more."""
+    if request.method != "elicitation/create":
+        return bytes(request.params)
+    try:
+        members = msgspec.json.decode(request.params, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, ValueError):
+        return bytes(request.params)
+    if bytes(members.get("mode", b"")) != b'"url"' or "elicitationId" in members:
+        return bytes(request.params)
+    members["elicitationId"] = msgspec.Raw(msgspec.json.encode(ids.random_text(16)))
+    return msgspec.json.encode(members)

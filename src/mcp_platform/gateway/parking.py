@@ -147,12 +147,9 @@ class Parking:
         )
 
 
-def give_answers(call: ActiveCall, responses: dict[str, msgspec.Raw]) -> int:
-    """Hand the client's answers to the questions they belong to; how many fitted. Others are ignored (2026-07-28)."""
-    given = 0
+def give_answers(call: ActiveCall, responses: dict[str, msgspec.Raw]) -> None:
+    """Hand the client's answers to the questions they belong to. Others are ignored (2026-07-28)."""
     for key, value in responses.items():
         question = call.questions.get(key)
         if question is not None and not question.answer.done():
             question.answer.set_result(Answer(result=bytes(value)))
-            given += 1
-    return given

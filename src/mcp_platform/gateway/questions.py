@@ -50,7 +50,7 @@ class Questions:
         for _ in range(MAX_QUESTIONS):
             responses: dict[str, msgspec.Raw] = {}
             for key, request in needed.input_requests.items():
-                reply = await active.ask(request.method, bytes(request.params))
+                reply = await active.ask(request.method, input_required.legacy_params(request))
                 if reply.result is None:
                     return Answer(error=reply.error, era="legacy")
                 responses[key] = msgspec.Raw(reply.result)

@@ -65,8 +65,8 @@ async def _go_on(request: Request, state: RequestState, responses: dict[str, msg
             active.stop(None)
 
     request.exchange.on_gone(gone)
-    given = give_answers(active, responses)
-    if not given or _unanswered(active):
+    give_answers(active, responses)
+    if _unanswered(active):
         active.ask_modern(active)
     await shown
 

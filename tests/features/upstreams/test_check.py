@@ -18,6 +18,7 @@ from mcp_platform.features.upstreams.errors import SERVER_INVALID
 from mcp_platform.features.upstreams.offered import description_of, read_tool, renamed
 
 HTTP: dict[str, Any] = {"name": "web", "transport": "http", "url": "https://mcp.example.com:8443/mcp?x=1"}
+SSE = HTTP | {"transport": "sse", "url": "https://mcp.example.com/sse"}
 STDIO: dict[str, Any] = {"name": "git", "transport": "stdio", "argv": ("/usr/bin/git-mcp", "--flag")}
 
 
@@ -28,6 +29,8 @@ STDIO: dict[str, Any] = {"name": "git", "transport": "stdio", "argv": ("/usr/bin
         HTTP | {"url": "http://127.0.0.1:9"},
         HTTP | {"url": "http://[::1]:9/mcp"},
         HTTP | {"headers": {"Authorization": "Bearer x y", "X-Key": "1"}},
+        SSE,
+        SSE | {"headers": {"Authorization": "Bearer x y"}},
         STDIO,
         STDIO | {"env": {"A_1": "any\nthing"}, "cwd": "/srv"},
         STDIO | {"name": "0-a_b"},
@@ -66,6 +69,8 @@ def test_a_sound_server_is_taken(spec: dict[str, Any]) -> None:
         HTTP | {"headers": {"Transfer-Encoding": "canary"}},
         HTTP | {"headers": {"Mcp-Session-Id": "canary"}},
         HTTP | {"env": {"A": "canary"}},
+        SSE | {"url": "https://host/ca nary"},
+        SSE | {"url": None, "argv": ("canary",)},
         STDIO | {"argv": ()},
         STDIO | {"argv": ("",)},
         STDIO | {"argv": ("a\x00canary",)},

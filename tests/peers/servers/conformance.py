@@ -307,6 +307,7 @@ class Upstream:
 
     async def bridge_hang(self, ctx: Any, params: Any) -> str:
         try:
+            await ctx.session.report_progress(1, 2, "hanging")
             await asyncio.sleep(3600)
         except BaseException:
             self.cancelled += 1

@@ -3,8 +3,8 @@
     python eliciting_legacy.py                 # stdio
     python eliciting_legacy.py --http [--json] # streamable HTTP on a free port; prints `PORT n` first
 
-Tools: echo, add, ask (elicitation), sample, roots, progress, hang, crash, garbage, huge, fork, environment, who, log.
-Run it with the Python of peer `mcp1`.
+Tools: echo, add, ask (elicitation), ask_and_go_on, sample, roots, progress, hang, crash, garbage, huge, fork,
+environment, who, log. Run it with the Python of peer `mcp1`.
 """
 
 import asyncio
@@ -26,6 +26,15 @@ async def ask(ctx: Context, question: str = "Which colour?") -> str:
     """Ask the client for a colour in the middle of the call."""
     given = await ctx.elicit(question, Colour)
     return f"{given.action}:{given.data.colour}" if given.action == "accept" else given.action
+
+
+@server.tool()
+async def ask_and_go_on(ctx: Context) -> str:
+    """Ask the client for a colour, and answer before it does."""
+    asking = asyncio.create_task(ctx.elicit("Which colour?", Colour))
+    await asyncio.sleep(0.02)
+    asking.cancel()
+    return "went on"
 
 
 @server.tool()

@@ -86,7 +86,7 @@ class Failed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def gather_new(unit: Unit, params: NewServer, context: Context) -> ServerSpec:
     spec = ServerSpec(
         name=params.name,
-        transport="stdio" if params.url is None else "sse" if params.sse else "http",
+        transport="sse" if params.sse else "stdio" if params.url is None else "http",
         url=params.url,
         argv=params.command,
         headers=params.headers,

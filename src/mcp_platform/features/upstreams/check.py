@@ -104,7 +104,7 @@ def check_spec(spec: ServerSpec) -> None:
     """Raises Fault(server_invalid) that says which rule is broken, never with which value."""
     if not is_server_name(spec.name):
         raise _invalid("A server's name is 1 to 32 of a-z, 0-9, `_` and `-`, and begins with a letter or digit.")
-    if spec.transport == "http":
+    if spec.transport != "stdio":
         _check_url(spec.url or "")
         if spec.env or spec.cwd is not None or spec.argv:
             raise _invalid("A server with a URL takes headers, but no command, environment or folder.")

@@ -43,6 +43,7 @@ MAX_UNDER_WAY = 1024
 MAX_GARBAGE_LINES = 100
 """Lines in a row that are no messages, before the server is given up. Forgotten debug output is common and harmless;
 the SDKs' own clients skip it too."""
+EVERY_LIST = Wanted(tools=True, prompts=True, resources=True)
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18})\s*[,}]')
 
 _log = Log(__name__)
@@ -108,7 +109,18 @@ class Peer:
                     waiting.end.cancel()
         if self.found.era == era.LEGACY:
             self._ears.offers = of_capabilities(self.found.capabilities)
+        elif not self._shared:
+            self._hear_of_lists(capabilities, client_info)
         return self.found
+
+    def _hear_of_lists(self, capabilities: bytes, client_info: bytes | None) -> None:
+        """A legacy server says of its own accord that a list changed; a modern one only where somebody listens. Nobody
+        keeps a process of a principal's own for that, so it is asked once, and is none the more in use for it."""
+        assert self.found is not None, "a peer is opened before it is listened to"
+        wanted = of_capabilities(self.found.capabilities).of(EVERY_LIST)
+        if wanted != Wanted():
+            call = request(None, capabilities, client_info, wanted)
+            self._courteously(messages.modern_request(self._next_id(), call))
 
     def _ask(self, make: Callable[[int], bytes]) -> "asyncio.Future[Answer]":
         """Send one of our own requests."""

@@ -78,8 +78,8 @@ class ActiveCall:
     """Its name among the parked calls; empty while it is none."""
     shown: "asyncio.Future[None] | None" = None
     """Done when the current outlet has its answer."""
-    back: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the client came with its next request."""
+    back: "asyncio.Event | None" = None
+    """Set when the client came with its next request; None where nobody waits for that."""
 
     def notify(self, method: str, params: bytes) -> None:
         self.outlet.notify(method, params)
@@ -144,7 +144,8 @@ class ActiveCall:
             answer = await link.call(self.call, self)
             if input_required.is_one(answer):
                 answer = await self.relay_questions(self, link, answer)
-            await self._client_is_back()
+            if self.parked_as:
+                await self._client_is_back()
             if self.rewrite is not None:
                 answer = self.rewrite(answer)
             reply = self.outlet.of_answer(answer, self.call.method)
@@ -166,7 +167,7 @@ class ActiveCall:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.patience_s):
                 while self.parked_as and self.outlet.answered:
-                    self.back.clear()
+                    self.back = asyncio.Event()
                     await self.back.wait()
 
     def _taken_back(self) -> Fault:
@@ -186,7 +187,8 @@ class ActiveCall:
     def attach(self, outlet: Outlet) -> "asyncio.Future[None]":
         """Make `outlet` the one that gets the answer; the future is done when it has one."""
         self.outlet = outlet
-        self.back.set()
+        if self.back is not None:
+            self.back.set()
         self.shown = asyncio.get_running_loop().create_future()
         return self.shown
 

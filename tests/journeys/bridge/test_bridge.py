@@ -13,7 +13,7 @@ from tests.journeys.bridge.servers import registered, web_registered
 from tests.journeys.bridge.table import CLIENTS, ONE_WORKER, SERVERS, gap_of
 from tests.journeys.platform import Platform, running_platform
 
-pytestmark = [pytest.mark.peers, pytest.mark.long, pytest.mark.xdist_group("bridge")]
+pytestmark = [pytest.mark.peers, pytest.mark.long]
 
 
 @dataclass(frozen=True, slots=True)

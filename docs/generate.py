@@ -339,10 +339,6 @@ def audited_page() -> str:
     return page(beside("audited.py"))
 
 
-def conformance_page() -> str:
-    return page(beside("conformance.py"))
-
-
 def beside(name: str) -> list[str]:
     """The lines of a page that is made by a file beside this one, which no package holds."""
     lines: list[str] = runpy.run_path(str(Path(__file__).with_name(name)))["lines"](table)
@@ -371,7 +367,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "record-format.md": record_format_page,
     "findings.md": findings_page,
     "audited.md": audited_page,
-    "conformance.md": conformance_page,
+    "conformance.md": lambda: page(beside("conformance.py")),
+    "bridge.md": lambda: page(beside("bridge.py")),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.door import Door
+from tests.gateway.test_upstream_changes import served
 from tests.gateway.wires import LegacySession, Wire, wires_to_each_worker
 from tests.journeys.platform import Answer, Platform, modern_request
 
@@ -87,11 +88,14 @@ def test_a_missing_answer_is_asked_for_again_and_extra_ones_are_ignored(platform
 
 def test_a_server_that_does_not_wait_for_its_answer_is_answered_for_when_the_client_is_back(platform: Platform) -> None:
     """The call ended while its client thought: what came of it is the client's, not lost."""
-    wire = Wire(platform)
-    key, state = asked(ask(wire, platform.api_key, "ask_and_go_on"))
-    platform.call("progress", {"steps": 3, "pause_s": 0.05})  # longer than that server waits
-    result = ask(wire, platform.api_key, "ask_and_go_on", 2, inputResponses={key: ACCEPT}, requestState=state).json()
-    assert result["result"]["content"][0]["text"] == "went on"
+    wire, tool = Wire(platform), "web.ask_and_go_on"
+    with served("mcp1", "eliciting_legacy.py", "--http") as url:
+        platform.cli("server", "add", "web", url)
+        key, state = asked(ask(wire, platform.api_key, tool))
+        platform.call("progress", {"steps": 3, "pause_s": 0.05})  # longer than that server waits
+        given = ask(wire, platform.api_key, tool, 2, inputResponses={key: ACCEPT}, requestState=state)
+        assert given.json()["result"]["content"][0]["text"] == "went on"
+        platform.cli("server", "remove", "web")
 
 
 def test_a_client_that_cannot_be_asked_is_not(platform: Platform) -> None:

@@ -1,8 +1,5 @@
 """One client in front of one server: the table's trials in the names that the platform gives, and what came of them."""
 
-import json
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +8,9 @@ from urllib.parse import quote
 from tests.journeys.bridge.clients import PROGRAMS
 from tests.journeys.bridge.table import CLIENTS, Server, Step, Trial
 from tests.journeys.platform import LEGACY, MODERN, Platform
-from tests.peers.environments import npm_folder
 
 ERAS = {"legacy": LEGACY, "modern": MODERN}
 KINDS = ("tools", "prompts", "resources", "templates")
-TIMEOUT_S = 400.0
-"""Seconds for all steps of a cell; each is bounded by its program."""
 ENDS_SOON_S = 3.0
 """Seconds from the client's cancellation to the end of its call."""
 
@@ -114,33 +108,18 @@ class Cell:
         return self.names.uri(heard) if "://" in heard else heard
 
 
-def outcomes(command: list[str], url: str, key: str, roots: list[str], steps: list[Step]) -> list[dict[str, Any]]:
-    """Run a client's program; the first outcome says its era."""
-    done = subprocess.run(
-        [*command, url, key],
-        input=json.dumps({"roots": roots, "steps": steps}),
-        env={**os.environ, "PEERS_NPM": str(npm_folder())},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
-    said: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    assert len(said) == 1 + len(steps)
-    return said
-
-
-def tried(platform: Platform, folder: Path, client: str, server: Server, features: list[str]) -> dict[str, str | None]:
-    """What is wrong with each of the features, all tried in one run of the client. Each pair has a principal of its
+def tried(platform: Platform, folder: Path, client: str, server: Server, features: list[str]) -> dict[str, list[str]]:
+    """What is wrong, by feature; all are tried in one run of the client. Each pair has a principal of its
     own, so that it meets no session or process of another's."""
     cell = Cell(f"{client}-{server.name}", folder, Names.of(platform, server.name))
     key = platform.cli("key", "create", "--principal", cell.word, "--role", "member")["api_key"]
     trials = [(feature, trial) for feature in features for trial in server.trials[feature]]
     steps = [cell.names.step(cell.put_in(trial.step)) for _, trial in trials]
-    began, *came = outcomes(PROGRAMS[client](), platform.mcp_url, key, [cell.root], steps)
+    began, *came = PROGRAMS[client](platform.mcp_url, key, [cell.root], steps)
     assert began == {"era": ERAS[CLIENTS[client].era]}
-    found: dict[str, str | None] = dict.fromkeys(features)
+    found: dict[str, list[str]] = {}
     for (feature, trial), outcome in zip(trials, came, strict=True):
-        found[feature] = found[feature] or cell.problem(trial, outcome)
+        problem = cell.problem(trial, outcome)
+        if problem is not None:
+            found.setdefault(feature, []).append(problem)
     return found

@@ -1,4 +1,4 @@
-"""Which server has which feature, how it is tried, and what no pair of a certain client and server can do.
+"""Which server has which feature, how it is tried, and which client can do what.
 
 Plain data that imports nothing of the project: the tests hold the platform to it, docs/bridge.py makes a page of it.
 In steps and expectations `{cell}` is a word of this client's own, `{folder}` the folder that the servers work in, and
@@ -15,12 +15,12 @@ FEATURES = {
     "call": "A tool is called; stock servers: one that reads and one that writes, where they have it.",
     "progress": "Notifications of progress arrive in order while the call runs.",
     "cancel": "A call under way is cancelled by the client; a server that counts what was cancelled has counted it.",
-    "elicitation": "The server asks the user to fill in a form, and goes on with the answer.",
+    "elicitation": "The server asks the user to fill in a form, and goes on with the answer; for a prompt, too.",
     "url": "The server asks the user to open a URL.",
     "sampling": "The server asks the client's model.",
     "roots": "The server learns the client's roots.",
     "logging": "The server's log messages arrive once the client has named a level.",
-    "prompt": "A prompt is rendered with its arguments; a modern server asks a question first, too.",
+    "prompt": "A prompt is rendered with its arguments.",
     "read": "A resource is read, and one that a template describes.",
     "subscribe": "A resource is subscribed to, changes, and the client hears of it.",
     "list changed": "Lists change, and the client hears of it.",
@@ -131,6 +131,7 @@ SDK: dict[str, list[Trial]] = {
     "elicitation": [
         call("test_elicitation", {"message": "Who are you?"}, asked=[FORM], text="ada@example.com"),
         call("test_input_required_result_multi_round", asked=[FORM, FORM], text="blue"),
+        prompt("test_input_required_result_prompt", {}, asked=[FORM], text="Context: tea"),
     ],
     "url": [call("bridge_url", asked=[URL], text="accept")],
     "sampling": [call("test_sampling", {"prompt": "hello"}, asked=[SAMPLING], text=MODEL)],
@@ -143,7 +144,6 @@ SDK: dict[str, list[Trial]] = {
     ],
     "prompt": [
         prompt("test_prompt_with_arguments", {"arg1": "{cell}", "arg2": "b"}, text="arg1='{cell}'"),
-        prompt("test_input_required_result_prompt", {}, asked=[FORM], text="Context: tea"),
     ],
     "read": [
         read("test://static-text", "content of the static text resource"),
@@ -259,6 +259,13 @@ class Client:
     name: str
     what: str
     era: str
+    can: tuple[str, ...] = tuple(FEATURES)
+    why: str = ""
+    """Why it can no more."""
+
+    @property
+    def lacks(self) -> list[str]:
+        return [feature for feature in FEATURES if feature not in self.can]
 
 
 CLIENTS = {
@@ -268,40 +275,20 @@ CLIENTS = {
         Client("python-2.3", "PyPI `mcp` 2.3", "modern"),
         Client("typescript-1.32", "npm `@modelcontextprotocol/sdk` 1.32", "legacy"),
         Client("typescript-2.4", "npm `@modelcontextprotocol/client` 2.4", "modern"),
+        Client(
+            "inspector-2.12",
+            "npm `@modelcontextprotocol/inspector` 2.12, its command line",
+            "legacy",
+            ("list", "call", "prompt", "read"),
+            "Its command line makes one request, prints what came of it, and has nobody to ask.",
+        ),
     )
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A feature that a server offers and certain clients (or those of an era) do not have there."""
-
-    clients: str
-    server: str
-    feature: str
-    why: str
-
-
-GAPS = [
-    Gap(
-        era,
-        "filesystem",
-        "roots",
-        "It asks once, as its process starts, and answers the first call meanwhile; with no call left to which the "
-        "question could belong, it is told that nobody answers.",
-    )
-    for era in ("legacy", "modern")
-]
-"""Each is tried, and must fail: a gap that is closed is noticed."""
-
 ONE_WORKER = {("everything-http", "subscribe"), ("everything-sse", "subscribe")}
-"""Tried with one gateway worker. These servers tell of updates only the session that called their tool, and at a legacy
-server over HTTP each worker has a session of its own for each principal."""
-
-
-def gap_of(client: Client, server: Server, feature: str) -> str | None:
-    """Why a pair does not have a feature that the server offers; None where it has it."""
-    for gap in GAPS:
-        if gap.clients in (client.name, client.era) and (gap.server, gap.feature) == (server.name, feature):
-            return gap.why
-    return None
+"""Tried with one gateway worker."""
+ONE_WORKER_WHY = (
+    "These servers tell of updates only the session in which their tool was called, and at a legacy server over HTTP "
+    "each worker has a session of its own for each principal."
+)

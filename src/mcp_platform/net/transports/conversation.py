@@ -87,6 +87,12 @@ class Conversation:
         """Whether that question is still open."""
         return identity in self._waiting
 
+    async def settled(self, identities: list[bytes], most_s: float) -> None:
+        """Wait until none of these questions is open, but not for long."""
+        waiting = [task for key in identities if (task := self._waiting.get(key)) is not None]
+        if waiting:
+            await asyncio.wait(waiting, timeout=most_s)
+
     def asked(self, message: Message) -> bool:
         """A request of the server, to be answered by `send`; False where it cannot be taken."""
         identity = message.identity

@@ -120,6 +120,9 @@ class Endpoint:
                 exchange, identity, conversation, call.max_result_bytes, manner.era, batches=manner.batches
             )
             lingers = True
+            if manner.board is not None:
+                deadline.stop()
+                await manner.board.settled(identity)
             return answer, exchange.headers, exchange.status
         except Interrupted as broken:
             if isinstance(caller, Polled) and broken.retry_ms is not None and manner.resume is not None:

@@ -168,6 +168,8 @@ class Peer:
             self._write(line)
             answer = await waiting.end
             answered = True
+            deadline.stop()
+            await self._board.settled(identity)
             return answer
         finally:
             if not answered:

@@ -2,7 +2,9 @@
 
 A server's question goes to the newest call under way, and only where the session belongs to one (principal, capability
 set); a session shared by principals has nobody who could be asked. Which call it means nobody can know: when that call
-ends first, the question goes to the newest of the others, and with none left the server is told that nobody answers.
+ends first, the question goes to the newest of the others. With none left the call's own answer waits for it a moment,
+for some servers ask for roots as they start and answer their first call meanwhile; then the server is told that nobody
+answers.
 """
 
 from collections.abc import Callable
@@ -14,6 +16,9 @@ from mcp_platform.net.transports.conversation import Conversation
 from mcp_platform.net.transports.messages import Message
 from mcp_platform.net.transports.model import Answer
 from mcp_platform.net.transports.offers import CHANGES, ELICITED
+
+LINGER_S = 3.0
+"""Seconds that an answer waits for a question: a program names its roots sooner, and no person minds."""
 
 
 class Switchboard:
@@ -33,6 +38,12 @@ class Switchboard:
 
     def begin(self, identity: int, conversation: Conversation) -> None:
         self._calls[identity] = conversation
+
+    async def settled(self, identity: int) -> None:
+        """Before `end`, once the answer is there."""
+        ended = self._calls[identity]
+        if not any(call.may_ask for call in self._calls.values() if call is not ended):
+            await ended.settled([key for key, placed in self._placed.items() if placed[1] is ended], LINGER_S)
 
     def end(self, identity: int) -> None:
         """Before the conversation itself is closed."""

@@ -1,4 +1,4 @@
-"""Lines of docs/reference/conformance.md: what the official suite finds, from the table that the tests hold us to."""
+"""Lines of docs/reference/conformance.md: what the official suite finds, from the tables that the tests hold us to."""
 
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 
 Table = Callable[[Sequence[str], Iterable[Sequence[str]]], list[str]]
 EXPECTED = Path(__file__).parents[1] / "tests" / "conformance" / "expected.toml"
+EXPECTED_CLIENT = EXPECTED.with_name("expected_client.toml")
 BEHIND = {
     "dual": "a server of both eras",
     "legacy": "a server of 2025-11-25 and earlier alone",
@@ -40,6 +41,7 @@ def lines(table: Table) -> list[str]:
                 for each in exceptions
             ],
         ),
+        *_client_lines(table),
     ]
 
 
@@ -47,3 +49,31 @@ def _scores(run: str, runs: dict[str, Any], exceptions: list[dict[str, Any]]) ->
     every = len(runs[run]["scenarios"])
     excused = {kind: sum(each["run"] == run and kind in each["upstreams"] for each in exceptions) for kind in BEHIND}
     return [f"{every - excused[kind]} of {every}" for kind in BEHIND]
+
+
+def _client_lines(table: Table) -> list[str]:
+    expected: dict[str, Any] = tomllib.loads(EXPECTED_CLIENT.read_text(encoding="utf-8"))
+    return [
+        "",
+        "## The platform as a client",
+        "",
+        "The suite has scenarios for clients, too. The server of each stands behind a platform, with an end client of "
+        "2025-11-25 or of 2026-07-28 in front, so that the platform does what the scenario judges. So many checks "
+        "succeed, with either end client; which judges what it is answered, because the suite also passes a client "
+        "that asks for nothing.",
+        "",
+        *table(["Scenario", *expected["scenarios"]], _client_scores(expected["scenarios"])),
+        "",
+        *table(
+            ["Not passed whole, or not applicable", "Why"],
+            [
+                *([f"{each['revision']} `{each['scenario']}`", each["why"]] for each in expected["exceptions"]),
+                *([f"`{each['scenarios']}`", each["why"]] for each in expected["not_applicable"]),
+            ],
+        ),
+    ]
+
+
+def _client_scores(scenarios: dict[str, dict[str, int]]) -> list[list[str]]:
+    names = sorted({name for of_revision in scenarios.values() for name in of_revision})
+    return [[f"`{name}`", *(str(each.get(name, "")) for each in scenarios.values())] for name in names]

@@ -8,16 +8,18 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.peers.environments import environment_for_node, node, npm_folder
+from tests.peers.environments import ROOT, environment_for_node, node, npm_folder
 
 HERE = Path(__file__).parent
 TIME = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
+DRIVER = f"{sys.executable} -m tests.conformance.client"
 TIMEOUT_S = 300.0
 """Seconds one run may take; the longest took 8 on an idle machine."""
 
@@ -81,6 +83,38 @@ def run_server_suite(
         assert results, f"the suite found nothing:\n{told.stdout[-4000:]}{told.stderr[-4000:]}"
         found |= results
     return found
+
+
+def run_client_scenario(
+    package: str, name: str, revision: str, era: str, folder: Path, driver: str = DRIVER
+) -> Scenario:
+    """One scenario for clients of `revision`, with the platform as the client (see client.py) and an end client of
+    `era` before it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    report = folder / "seen.json"
+    line = [*command(package), "client", "--command", driver, "--scenario", name, "--spec-version", revision]
+    told = subprocess.run(
+        [*line, "-o", str(folder), "--timeout", str(int(TIMEOUT_S * 1000))],
+        env={**environment("http://127.0.0.1", ""), "CLIENT_ERA": era, "CLIENT_REPORT": str(report)},
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert report.exists(), f"the end client did not see what it should:\n{told.stdout[-6000:]}{told.stderr[-4000:]}"
+    (found,) = read(folder).values()
+    return found
+
+
+def client_scenarios(package: str) -> dict[str, list[str]]:
+    """Every scenario for clients that the suite knows, and its revisions (or `extension`)."""
+    line = [*command(package), "list", "--client"]
+    told = subprocess.run(
+        line, env=environment("http://127.0.0.1", ""), capture_output=True, text=True, timeout=60.0, check=True
+    )
+    return {name: of.split(",") for name, of in re.findall(r"^ +- (\S+) \[([^]]+)\]$", told.stdout, re.MULTILINE)}
 
 
 def command(package: str) -> list[str]:

@@ -178,13 +178,15 @@ def test_a_subscription_outlives_the_host_of_its_server(platform: Platform) -> N
 
 
 def test_a_subscription_outlives_its_server(platform: Platform) -> None:
-    """As with its host, when the process of the server itself is killed."""
+    """As with its host, when the process of the server itself is killed. Who subscribes meanwhile waits for it."""
     session = LegacySession(Wire(platform), platform.api_key)
     stream = opened(platform, session.headers)
     assert session.request("resources/subscribe", {"uri": uri_of("stdio")}).json()["result"] == {}
     for process in platform.family():
         if "conformance.py" in process.line and "--only" in process.line:
             process.kill()
+    other = LegacySession(Wire(platform), platform.api_key)
+    assert other.request("resources/subscribe", {"uri": uri_of("stdio")}).json().get("result") == {}
     while (told := stream.message())["method"] != UPDATED:
         pass
     assert told["params"]["uri"] == uri_of("stdio")

@@ -17,6 +17,7 @@ from mcp_platform.features.jwt.check import resource_of
 from mcp_platform.gateway import pipeline
 from mcp_platform.gateway.app import AgentApp
 from mcp_platform.gateway.asked import Asked
+from mcp_platform.gateway.exchange import Exchange
 from mcp_platform.gateway.feed import Feed
 from mcp_platform.gateway.hub import Hub
 from mcp_platform.gateway.listing import cursor_seal
@@ -72,10 +73,15 @@ async def _serve(inherited: Inherited, slot: int) -> None:
     tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tick(world))]
     world.hub.hint = world.hint
     world.links.announced = lambda upstream, method: world.hint(upstream, (LIST_CHANGES[method],))
-    hops = await world.owners.serve(
-        inherited.owners[slot], lambda exchange: pipeline.serve(world, exchange), world.told
-    )
-    await _first_snapshot(world, stop)
+    known = asyncio.create_task(_first_snapshot(world, stop))
+
+    async def answer_hop(exchange: Exchange) -> None:
+        if not known.done():
+            await asyncio.shield(known)
+        await pipeline.serve(world, exchange)
+
+    hops = await world.owners.serve(inherited.owners[slot], answer_hop, world.told)
+    await known
     collector.spare()
     for sock in inherited.gateway:
         server.listen(sock)
@@ -119,7 +125,8 @@ def _server(inherited: Inherited, world: World) -> HttpServer:
 
 async def _first_snapshot(world: World, stop: asyncio.Event) -> None:
     """Nobody is let in before the worker knows anybody: queued connections wait a little longer, refused ones would
-    have come in vain. Bounded, so that /readyz can say what is missing."""
+    have come in vain. So do what other workers send on: who asks for a call that a worker took with it is told so, and
+    not to come back. Bounded, so that /readyz can say what is missing."""
     waits = [asyncio.create_task(world.known.wait()), asyncio.create_task(stop.wait())]
     await asyncio.wait(waits, timeout=_FIRST_SNAPSHOT_S, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

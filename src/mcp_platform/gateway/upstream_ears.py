@@ -22,6 +22,9 @@ from mcp_platform.net.upstream_errors import UPSTREAM_TIMEOUT
 log = Log(__name__)
 OPEN_S = 20.0
 """Seconds that an upstream has to begin telling of changes, or to take another wish."""
+MEND_S = 5.0
+"""Seconds that whoever wants to hear of one more resource waits for a server that is being started again: as long as a
+call waits for its host."""
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 120.0
 """Seconds between two tries at an upstream that could not be listened to: the first, doubled up to the last."""
@@ -108,6 +111,11 @@ class Ear:
             if fault is not None:
                 raise fault
 
+    async def mended(self) -> None:
+        """Wait until what was opened hears again. Raises Fault(upstream_*)."""
+        if self._listening is not None:
+            await self._listening.whole(MEND_S)
+
     def retry_if_due(self, now: float) -> None:
         if not self._is_right(self._wanted()) and now >= self._retry_at:
             self.adjust()
@@ -183,10 +191,12 @@ class Ears:
 
     async def watch(self, place: Place, target: Target, client_info: bytes | None, topic: str) -> None:
         """Want to hear of that resource or task, and wait until the server has agreed. One at a time, so that nobody's
-        refusal is another's. Raises Fault(resource_changes_not_told, upstream_*)."""
+        refusal is another's. A server that just broke off is not taken for one that tells nothing. Raises
+        Fault(resource_changes_not_told, upstream_*)."""
         ear = self._ear(place, target, client_info)
         ear.waiting += 1
         try:
+            await ear.mended()  # not in turn: all wait at once
             async with ear.turn:
                 ear.raise_if_down(clock.monotonic())
                 self.add(place, target, client_info, (topic,))

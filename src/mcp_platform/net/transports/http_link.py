@@ -103,10 +103,17 @@ class HttpLink:
             except Fault as fault:
                 self._doubt(fault)
                 raise
-        session = await self._session(key_of(self._target, owner, capabilities), call)
-        if session is None:
-            return await self._sse.attend(owner, capabilities, client_info, wanted, listener)
-        return await session.attend(wanted, listener)
+        kept = True
+        while session := await self._session(key_of(self._target, owner, capabilities), call):
+            try:
+                return await session.attend(wanted, listener)
+            except Fault:
+                if not (kept and session.forgotten):
+                    raise
+            # It was from before the server was started again: as a call does, listen in a new one.
+            self._sessions.drop(session)
+            kept = False
+        return await self._sse.attend(owner, capabilities, client_info, wanted, listener)
 
     async def tell(self, owner: str, capabilities: bytes, method: str, params: bytes) -> None:
         """A notification of a client to its own session, where there is one. Raises Fault(upstream_*)."""

@@ -61,6 +61,11 @@ class Session:
         self._stream: StandingStream | None = None
 
     @property
+    def forgotten(self) -> bool:
+        """Whether the server said that it does not know the session (any more): it took nothing of what was sent."""
+        return self._forgotten
+
+    @property
     def busy(self) -> bool:
         return self.under_way > 0 or len(self._ears) > 0
 
@@ -162,8 +167,11 @@ class Session:
     # What the server says of its own accord.
 
     async def attend(self, wanted: Wanted, listener: Listener) -> Ear:
-        """Raises Fault(upstream_*)."""
+        """Raises Fault(upstream_*), which leaves the session `forgotten` where the server no longer knows it."""
         if self._ears.offers.of(wanted) != Wanted() and not await self._stand():
+            if self._stream is not None and self._stream.status == 404 and self._has_id:
+                # That it has no streams, or not this session: a request tells.
+                await self._ask(Call("ping", b"{}", timeout_s=COURTESY_S))
             # It declares changes and has no way to tell them: nothing is honoured, and nothing is wrong.
             self._ears.offers = msgspec.structs.replace(
                 self._ears.offers, tools=False, prompts=False, resources=False, subscribe=False

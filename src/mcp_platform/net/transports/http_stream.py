@@ -58,6 +58,8 @@ class StandingStream:
         self._missed = missed
         self._gone = gone
         self._batches = batches
+        self.status = 0
+        """What the server said to GET the last time."""
         self._last_id: str | None = None
         self._retry_ms: int | None = None
         self._garbage = 0
@@ -133,7 +135,7 @@ class StandingStream:
                 await exchange.head()
         except TimeoutError:
             raise Fault(UPSTREAM_TIMEOUT, data={"stage": "http"}) from None
-        status = exchange.status
+        status = self.status = exchange.status
         if status == 200 and exchange.content_type == "text/event-stream":
             return
         data: dict[str, object] = {"stage": "http", "http": status}

@@ -124,6 +124,9 @@ class Listening(Protocol):
     async def want(self, wanted: Wanted) -> None:
         """Want something else from now on. Raises Fault(upstream_*); then the former is still listened for."""
 
+    async def whole(self, patience_s: float) -> None:
+        """Wait until it is mended, if it is broken. Raises Fault(upstream_*) after so many seconds."""
+
     async def close(self) -> None:
         """Nothing is heard any more."""
 

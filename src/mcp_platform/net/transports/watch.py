@@ -56,6 +56,7 @@ class Watch:
         self._why = Fault(UPSTREAM_LOST)
         """Why it broke the last time, or could not be opened again."""
         self._changing = asyncio.Lock()
+        self._mended = asyncio.Event()
         self._mending: asyncio.Task[None] | None = None
         self._on_close: Callable[[], None] | None = None
 
@@ -75,9 +76,21 @@ class Watch:
         check(wanted)
         async with self._changing:
             if self._ear is None or self._ear.broken.done():
-                raise Fault(self._why.kind, self._why.detail, dict(self._why.data), self._why.retry_after_s)
+                raise self._reason()
             await self._ear.want(wanted)
             self._wanted = wanted
+
+    async def whole(self, patience_s: float) -> None:
+        """Returns when it hears: at once, or where it is broken when it is mended. Raises Fault(upstream_*) after so
+        many seconds: why it is not."""
+        if not self._is_broken:
+            return
+        self._mended.clear()
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._mended.wait()
+        except TimeoutError:
+            raise self._reason() from None
 
     async def close(self) -> None:
         """Nothing is heard after this."""
@@ -90,6 +103,14 @@ class Watch:
             await ear.close()
         if self._on_close is not None:
             self._on_close()
+
+    @property
+    def _is_broken(self) -> bool:
+        return self._ear is None or self._ear.broken.done()
+
+    def _reason(self) -> Fault:
+        """Why it is broken, to be raised: each one who asks gets one of its own."""
+        return Fault(self._why.kind, self._why.detail, dict(self._why.data), self._why.retry_after_s)
 
     def move(self) -> None:
         """There is a better way to the upstream: listen there, and let go of this ear."""
@@ -117,6 +138,7 @@ class Watch:
                 if opened is not None:
                     ear = opened
                     break
+            self._mended.set()
             self._listener.renewed()
 
     async def _again(self) -> Ear | None:

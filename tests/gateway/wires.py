@@ -34,7 +34,15 @@ class Wire:
         self, body: bytes, headers: dict[str, str], method: str = "POST", path: str = "/mcp"
     ) -> http.client.HTTPResponse:
         """Send a request and give the answer, its body still to be read."""
+        self.begin(body, headers, method, path)
+        return self.answer()
+
+    def begin(self, body: bytes, headers: dict[str, str], method: str = "POST", path: str = "/mcp") -> None:
+        """Send a request and wait for nothing."""
         self._connection.request(method, path, body or None, headers)
+
+    def answer(self) -> http.client.HTTPResponse:
+        """The answer to what was begun, its body still to be read."""
         answer = self._connection.getresponse()
         self._answers.append(answer)
         return answer

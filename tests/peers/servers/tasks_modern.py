@@ -1,7 +1,8 @@
 """A server of 2026-07-28 over stdio, by hand: no SDK serves the tasks extension yet. Standard library alone.
 
 `slow` becomes a task where the client declares the extension, and answers at once where it does not; `always` becomes
-a task whatever the client declares, which no server may do.
+a task whatever the client declares, which no server may do. `asks` is no task: it asks, and keeps its state with the
+client.
 """
 
 import json
@@ -10,6 +11,7 @@ from typing import Any
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
+QUESTION = {"method": "elicitation/create", "params": {"message": "Which?", "requestedSchema": {"type": "object"}}}
 TASKS: dict[str, dict[str, Any]] = {}
 
 
@@ -24,16 +26,25 @@ def discover(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_tools(params: dict[str, Any]) -> dict[str, Any]:
-    return {"tools": [{"name": name, "inputSchema": SCHEMA} for name in ("always", "slow")]}
+    return {"tools": [{"name": name, "inputSchema": SCHEMA} for name in ("always", "asks", "slow")]}
 
 
 def call(params: dict[str, Any]) -> dict[str, Any]:
     text = params["arguments"].get("text", "")
+    if params["name"] == "asks":
+        return asks(params)
     if params["name"] == "slow" and not declares(params):
         return {"content": [{"type": "text", "text": f"at once: {text}"}]}
     identity = f"task-{len(TASKS) + 1}"
     TASKS[identity] = {"status": "working", "text": text}
     return {"resultType": "task", "taskId": identity, "status": "working", "ttlMs": 60000, "pollIntervalMs": 10}
+
+
+def asks(params: dict[str, Any]) -> dict[str, Any]:
+    given = params.get("inputResponses", {})
+    if "colour" not in given or params.get("requestState") != "asked":
+        return {"resultType": "input_required", "inputRequests": {"colour": QUESTION}, "requestState": "asked"}
+    return {"content": [{"type": "text", "text": json.dumps(given["colour"]["content"])}]}
 
 
 def task_of(params: dict[str, Any]) -> dict[str, Any]:

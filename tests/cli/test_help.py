@@ -122,6 +122,7 @@ def test_a_misspelt_command_or_option_is_told_what_was_meant(shell: Shell, line:
         ["key", "create", "--json"],
         ["key", "create", "--json", "--principal", "a", "--expires-in", "soon"],
         ["server", "add", "--json", "x", "ftp://a.example"],
+        ["virtual", "set", "--json", "x"],
     ],
 )
 def test_a_usage_error_is_one_object_with_json(shell: Shell, line: list[str]) -> None:

@@ -14,6 +14,10 @@ from mcp_platform.cli.table import render
 
 @click.group(
     cls=LazyGroup,
+    examples=[
+        "mcp-platform virtual create research --server wiki --tool git/git_log --role researcher",
+        "mcp-platform virtual show research",
+    ],
     entries={
         "create": Entry("virtual", "create", "Make a virtual server from whole servers and single items."),
         "list": Entry("virtual", "list_virtuals", "List virtual servers."),

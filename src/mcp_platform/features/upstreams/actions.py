@@ -271,7 +271,7 @@ ACTIONS = (
         withholds=("command", "env", "headers", "trust"),
         gather=gather_new,
         look=look,
-        looking="Connecting to the server and listing what it offers",
+        looking="Connecting to server {name} and listing what it offers",
     ),
     Action(
         name="server.remove",
@@ -292,7 +292,7 @@ ACTIONS = (
         records=("name",),
         gather=gather_known,
         look=look,
-        looking="Connecting to the server and listing what it offers",
+        looking="Connecting to server {name} and listing what it offers",
     ),
     Action(
         name="server.approve",

@@ -318,7 +318,7 @@ ACTIONS = (
         reads=True,
         gather=gather_known,
         look=look,
-        looking="Connecting to the server and listing what it offers",
+        looking="Connecting to server {name} and listing what it offers",
     ),
     Action(
         name="server.tools",

@@ -19,7 +19,9 @@ SERVERS = Path(__file__).parents[1] / "peers" / "servers"
 ELICITATION: dict[str, Any] = {"elicitation": {"form": {}}}
 TASKS: dict[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 SHARED_RULES = [
-    f"{kind}{server}/*" for server in ("odd", "common", "tasks", "things") for kind in ("", "prompts:", "resources:")
+    f"{kind}{server}/*"
+    for server in ("odd", "common", "tasks", "things", "logs")
+    for kind in ("", "prompts:", "resources:")
 ]
 PAGE_ITEMS = 500
 """What one page of a list holds; one more makes a cursor."""

@@ -7,13 +7,13 @@ worker; and its owner goes on unharmed.
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from tests.attacks.crossings import TASKS, Crossed, Party, crossed, request, seen, whole
+from tests.attacks.crossings import TASKS, Crossed, Party, request, seen, whole
 from tests.gateway.events import Events, get, opened
 from tests.gateway.test_sse_endpoints import SseSession
 from tests.gateway.wires import Wire, wires_to_each_worker
@@ -45,19 +45,6 @@ class Held:
     """What stands in the answer to a stranger."""
     well: Callable[[Party], None] = field(default=lambda party: None)
     """Sees that it works, in the hands of whoever may use it."""
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crossed]:
-    with crossed(tmp_path_factory.mktemp("crossed")) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def _no_wire_outlives_its_test() -> Iterator[None]:
-    yield
-    while Wire.open_ones:
-        Wire.open_ones.pop().close()
 
 
 def invented(sealed: str) -> str:

@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import sqlite3
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ from mcp_platform.base import clock
 from mcp_platform.net.tls_development import make
 from tests.cli.shell import Shell
 from tests.journeys.platform import Platform
+
+SERVER = Path(__file__).parents[1] / "peers" / "servers" / "many_modern.py"
 
 
 def findings(shell: Shell, level: str, **variables: str) -> set[str]:
@@ -137,6 +141,10 @@ def test_a_running_platform_that_is_well_has_no_fault(platform: Platform) -> Non
     for check in ("control", "processes", "revision", "port.gateway", "port.console", "audit"):
         assert levels[check] == "ok", check
     assert levels["upstreams"] == "warning"
+    for name in ("one", "two"):
+        platform.cli("server", "add", name, "--", sys.executable, str(SERVER), "1")
+    told = platform.run("doctor").stderr.splitlines()
+    assert told == [f"Connecting to server {name} and listing what it offers" for name in ("one", "two")]
 
 
 def test_limits_that_are_missing_are_found(platform: Platform) -> None:

@@ -1,4 +1,6 @@
-"""Scopes, roles and limits that name what is not there: accepted with a warning, or refused where that is asked for."""
+"""Names of what is not there, and what is nearest. Scopes, roles and limits that hold one are accepted with a warning,
+or refused where that is asked for; a command about one thing is refused.
+"""
 
 import json
 import sys
@@ -72,3 +74,36 @@ def test_what_is_right_is_not_warned_of(platform: Platform, command: str) -> Non
     words = [word.replace("reader", "writer") for word in COMMANDS[command]]
     done = platform.run(*words, "echo/echo", "--strict", "--json")
     assert (done.returncode, json.loads(done.stdout)["warnings"], done.stderr) == (0, [], "")
+
+
+SERVER_GONE = "No server has that name"
+TOOL_GONE = "The server has no tool of this name"
+VIRTUAL_GONE = "No virtual server has that name"
+SLIPS = {
+    "server test ehco": (SERVER_GONE, "echo"),
+    "server tools ehco": (SERVER_GONE, "echo"),
+    "server mark echo ecoh --read-only": (TOOL_GONE, "echo"),
+    "server approve echo ecoh": (TOOL_GONE, "echo"),
+    "virtual create other --server ehco": (SERVER_GONE, "echo"),
+    "virtual show narow": (VIRTUAL_GONE, "narrow"),
+    "virtual set narow --disable": (VIRTUAL_GONE, "narrow"),
+}
+
+
+@pytest.fixture(scope="module")
+def narrow(platform: Platform) -> Platform:
+    platform.cli("virtual", "create", "narrow", "--tool", "echo/echo")
+    return platform
+
+
+@pytest.mark.parametrize("words", SLIPS)
+def test_a_command_about_what_is_not_there_names_what_is_nearest(narrow: Platform, words: str) -> None:
+    said, close = SLIPS[words]
+    refused = narrow.cli(*words.split(), status=1)["error"]
+    assert refused["text"] == f"{said}; did you mean `{close}`?"
+
+
+def test_where_nothing_is_near_it_is_said_where_to_look(narrow: Platform) -> None:
+    assert narrow.cli("server", "test", "web", status=1)["error"]["text"].endswith("shows those that exist.")
+    waits = narrow.cli("server", "approve", "echo", "echo", status=1)["error"]
+    assert waits["code"] == "tool_not_pending", "it is there, and no slip"

@@ -1,14 +1,17 @@
-"""Every request leaves its record: what was sent is counted, and so is what the journal holds of it.
+"""Every request leaves its record: what was sent is counted, and so is what the journal holds of it and what a server
+was asked because of it.
 
 Each request comes from an address of its own, so that refusals are not summed up.
 """
 
+import collections
 import http.client
 import json
 import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,14 +25,18 @@ from mcp_platform.wire.methods import METHODS
 from tests.journeys.platform import LEGACY, Platform, modern_request, running_platform
 from tests.journeys.test_kill import SERVER
 
+TASK_SERVER = Path(__file__).parents[1] / "peers" / "servers" / "tasks_modern.py"
+OWN = ("server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list")
+"""What the platform asks for itself."""
 KINDS = (Intent, Answered, Refusal, Refusals, Control)
 
 
 class Counter:
-    """Reads the journal as it grows."""
+    """Reads the journal as it grows, and what a server writes down of its requests."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, requests: Path) -> None:
         self._folder = folder
+        self._requests = requests
         self._readers: dict[tuple[str, str], StreamReader] = {}
         self.records: list[Record] = []
         self.outcomes = 0
@@ -61,6 +68,21 @@ class Counter:
         assert [type(each) for each in found] == [kind], found
         return found[0]
 
+    @contextmanager
+    def one_request(self, method: str) -> Iterator[None]:
+        """Sees that what is done meanwhile leaves the one record of this method; and where it is sent on, that it was
+        sent once, and that it ended."""
+        sent, outcomes, asked = METHODS[method].sent, self.outcomes, self._asked()
+        yield
+        assert self.one(Intent if sent else Answered).method == method
+        assert self.outcomes - outcomes == sent
+        more = self._asked() - asked
+        assert more[method] == sent
+        assert set(more) <= {method, *OWN}
+
+    def _asked(self) -> collections.Counter[str]:
+        return collections.Counter(self._requests.read_text().split())
+
     def close(self) -> None:
         for reader in self._readers.values():
             reader.close()
@@ -71,7 +93,8 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform
     folder = tmp_path_factory.mktemp("counted")
     with running_platform(folder) as platform:
         platform.cli("server", "add", "echo", "--", sys.executable, str(SERVER), str(folder / "log"), "20")
-        counter = Counter(platform.data / "journal")
+        platform.cli("server", "add", "tasks", "--", sys.executable, str(TASK_SERVER), str(folder / "requests"))
+        counter = Counter(platform.data / "journal", folder / "requests")
         platform.wait_for(lambda: _is_quiet(counter), "the start's records", 10)
         counter.new(0)
         yield platform, counter
@@ -137,27 +160,48 @@ def message(method: str, params: dict[str, Any] | None = None, number: int | Non
     return json.dumps({**body, "id": number} if number is not None else body).encode()
 
 
-HERE = [each for each in METHODS.values() if not each.sent or each.name == "tools/call"]
-"""Methods that this server is enough for."""
 ASKED: dict[str, dict[str, Any]] = {
+    "completion/complete": {
+        "ref": {"type": "ref/prompt", "name": "greet"},
+        "argument": {"name": "how", "value": "p"},
+    },
     "logging/setLevel": {"level": "info"},
+    "prompts/get": {"name": "greet"},
+    "resources/read": {"uri": "test://greeting"},
     "resources/unsubscribe": {"uri": "test://nothing"},
-    "tools/call": {"name": "echo", "arguments": {"text": "x"}},
+    "tasks/update": {"inputResponses": {}},
+    "tools/call": {"name": "slow", "arguments": {"text": "x"}},
 }
 ENDLESS = ("subscriptions/listen", "resources/subscribe")
 """Methods that have a test of their own."""
+TASKS = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 
 
-@pytest.mark.parametrize("method", [each.name for each in HERE if each.modern and each.name not in ENDLESS])
+def asking(platform: Platform, method: str, params: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+    """A modern request of a client that knows tasks."""
+    body, headers = modern_request(method, params, platform.api_key)
+    whole = json.loads(body)
+    whole["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = TASKS
+    target = METHODS[method].target
+    if target is not None:
+        headers["Mcp-Name"] = params[target]
+    return json.dumps(whole).encode(), headers
+
+
+@pytest.mark.parametrize("method", [each.name for each in METHODS.values() if each.modern and each.name not in ENDLESS])
 def test_every_modern_method_leaves_one_record(counted: tuple[Platform, Counter], method: str) -> None:
     platform, counter = counted
-    body, headers = modern_request(method, ASKED.get(method, {}), platform.api_key)
-    assert send(platform, "POST", "/mcp", body, headers)[0] == 200
-    assert counter.one(Intent if method == "tools/call" else Answered).method == method
+    params = dict(ASKED.get(method, {}))
+    if method.startswith("tasks/"):
+        begun = send(platform, "POST", "/mcp", *asking(platform, "tools/call", ASKED["tools/call"]))[2]
+        params["taskId"] = json.loads(begun)["result"]["taskId"]
+        assert counter.one(Intent).method == "tools/call"
+    with counter.one_request(method):
+        assert send(platform, "POST", "/mcp", *asking(platform, method, params))[0] == 200
 
 
 @pytest.mark.parametrize(
-    "method", [each.name for each in HERE if each.legacy and each.name not in ("initialize", *ENDLESS)]
+    "method", [each.name for each in METHODS.values() if each.legacy and each.name not in ("initialize", *ENDLESS)]
 )
 def test_every_legacy_method_leaves_one_record(counted: tuple[Platform, Counter], method: str) -> None:
     """So do the beginning and the end of a session, and what a client only tells."""
@@ -169,8 +213,8 @@ def test_every_legacy_method_leaves_one_record(counted: tuple[Platform, Counter]
     session = legacy_headers(platform, headers["mcp-session-id"])
     assert send(platform, "POST", "/mcp", message("notifications/initialized", number=None), session)[0] == 202
     assert counter.one(Answered).method == "notifications/initialized"
-    assert send(platform, "POST", "/mcp", message(method, ASKED.get(method)), session)[0] == 200
-    assert counter.one(Intent if method == "tools/call" else Answered).method == method
+    with counter.one_request(method):
+        assert send(platform, "POST", "/mcp", message(method, ASKED.get(method)), session)[0] == 200
     assert send(platform, "DELETE", "/mcp", None, session)[0] == 200
     assert counter.one(Answered).method == "DELETE /mcp"
 

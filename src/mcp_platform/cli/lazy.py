@@ -1,10 +1,12 @@
 """Groups that import a command only when it is called or asked for its help."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
+
+from mcp_platform.cli.page import write_examples
 
 
 class Entry(NamedTuple):
@@ -19,9 +21,16 @@ class Entry(NamedTuple):
 class LazyGroup(click.Group):
     """A group that knows its commands by name only."""
 
-    def __init__(self, *args: Any, entries: Mapping[str, Entry], **kwargs: Any) -> None:  # noqa: ANN401  # arguments of click
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  # arguments of click
+        entries: Mapping[str, Entry],
+        examples: Sequence[str] = (),
+        **kwargs: Any,  # noqa: ANN401  # arguments of click
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.entries = dict(entries)
+        self.examples = tuple(examples)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.entries)
@@ -36,6 +45,10 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.says) for name, entry in self.entries.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, self.examples)
+        super().format_epilog(ctx, formatter)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -40,6 +40,7 @@ ENTRIES = {
 
 @click.group(
     cls=LazyGroup,
+    examples=["mcp-platform serve", "mcp-platform server add time -- uvx mcp-server-time", "mcp-platform doctor"],
     entries=ENTRIES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start here: mcp-platform serve. Every command takes --data DIR, --json and --quiet after its name.",

@@ -25,10 +25,14 @@ class Page(click.Command):
         self.exits = tuple(exits)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if self.examples:
-            with formatter.section("Examples"):
-                for example in self.examples:
-                    # Not wrapped: it must stay a line that can be pasted.
-                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+        write_examples(formatter, self.examples)
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(int(code)), MEANING[code].replace("`", "")) for code in self.exits])
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
+    """Not wrapped: each must stay a line that can be pasted."""
+    if examples:
+        with formatter.section("Examples"):
+            for example in examples:
+                formatter.write(f"{'':{formatter.current_indent}}{example}\n")

@@ -194,7 +194,7 @@ class Executor:
         if action.look is None:
             return replace(context, found=gathered)
         if progress is not None and action.looking:
-            progress(action.looking, 0, 1)
+            progress(action.looking.format(name=getattr(given, "name", "")), 0, 1)
         return replace(context, found=await action.look(gathered, self._reach))
 
     async def _change(self, asked: _Asked, context: Context) -> dict[str, object]:

@@ -5,19 +5,17 @@ letter must not be silent.
 """
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 from sqlalchemy import select
 
 from mcp_platform.base.errors import Fault
+from mcp_platform.base.nearest import nearest
 from mcp_platform.control.errors import NAMES_UNKNOWN
 from mcp_platform.features.upstreams.tables import UPSTREAM_TOOLS, UPSTREAMS
 from mcp_platform.store.unit import Unit
 
 MAX_WARNINGS = 10
 """Sentences in one answer. Somebody who has more to mend reads no further."""
-MAX_COMPARED = 2000
-"""Names that a misspelt one is compared with: some 10 ms."""
 
 
 def misnamed(unit: Unit, patterns: Iterable[str], *, strict: bool) -> list[str]:
@@ -60,8 +58,8 @@ def _missing(pattern: str, known: Mapping[str, frozenset[str]]) -> tuple[str, st
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
-    nearest = get_close_matches(name, sorted(names)[:MAX_COMPARED], 1)
-    return f"; did you mean `{nearest[0]}`?" if nearest else "; it takes effect when there is one."
+    close = nearest(name, names)
+    return f"; did you mean `{close}`?" if close is not None else "; it takes effect when there is one."
 
 
 def _known(unit: Unit) -> dict[str, frozenset[str]]:

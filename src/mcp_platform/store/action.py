@@ -124,4 +124,4 @@ class Action:
     look: Look | None = None
     """Awaited between `gather` and `run`: `look(gathered, reach)` asks the world outside."""
     looking: str = ""
-    """What the one who waits for `look` is told."""
+    """What the one who waits for `look` is told; `{name}` stands for that parameter."""

@@ -2,11 +2,16 @@
 
 `slow` becomes a task where the client declares the extension, and answers at once where it does not; `always` becomes
 a task whatever the client declares, which no server may do. `asks` is no task: it asks, and keeps its state with the
-client. Who listens for a task hears how it stands when it is updated or cancelled.
+client. Who listens for a task hears how it stands when it is updated or cancelled. Beside them are a prompt and a
+resource.
+
+    python tasks_modern.py [LOG]   # a line in LOG for the method of each request
 """
 
 import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 EXTENSION = "io.modelcontextprotocol/tasks"
@@ -24,7 +29,8 @@ def declares(params: dict[str, Any]) -> bool:
 
 
 def discover(params: dict[str, Any]) -> dict[str, Any]:
-    capabilities = {"tools": {}, "extensions": {EXTENSION: {}}}
+    capabilities = {name: {} for name in ("tools", "prompts", "resources", "completions")}
+    capabilities["extensions"] = {EXTENSION: {}}
     return {"supportedVersions": ["2026-07-28"], "capabilities": capabilities, "ttlMs": 0, "cacheScope": "private"}
 
 
@@ -93,8 +99,18 @@ def cancel(params: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def constant(result: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda params: result
+
+
 METHODS = {
     "server/discover": discover,
+    "completion/complete": constant({"completion": {"values": ["polite"]}}),
+    "prompts/get": constant({"messages": [{"role": "user", "content": {"type": "text", "text": "Hello."}}]}),
+    "prompts/list": constant({"prompts": [{"name": "greet", "arguments": [{"name": "how"}]}]}),
+    "resources/list": constant({"resources": [{"uri": "test://greeting", "name": "greeting"}]}),
+    "resources/read": constant({"contents": [{"uri": "test://greeting", "text": "Hello."}]}),
+    "resources/templates/list": constant({"resourceTemplates": []}),
     "tools/list": list_tools,
     "tools/call": call,
     "tasks/get": get,
@@ -112,8 +128,10 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"code": -32602, "message": "unknown task"}}
 
 
+LOG = Path(sys.argv[1]).open("a", buffering=1) if len(sys.argv) > 1 else None
 for line in sys.stdin:
     request = json.loads(line)
+    print(request["method"], file=LOG) if LOG is not None else None
     if request["method"] == "notifications/cancelled":
         HEARD.pop(request["params"]["requestId"], None)
     elif request["method"] == "subscriptions/listen":

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 
+from mcp_platform.base import nearest as names
 from mcp_platform.base.errors import CONFIGURATION, Fault
 
 
@@ -45,12 +45,8 @@ def fault(problems: Sequence[Problem]) -> Fault:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like `name`, or None where none is like it."""
-    names = list(known)
-    for candidate in get_close_matches(name, names, n=1, cutoff=0.6):
-        return candidate
-    last = name.rpartition(".")[2]
-    by_last = {known_name.rpartition(".")[2]: known_name for known_name in reversed(names)}
-    for candidate in get_close_matches(last, by_last, n=1, cutoff=0.75):
-        return by_last[candidate]
-    return None
+    """The known name that is most like `name`, or whose last part is most like its last; None where none is."""
+    every = list(known)
+    by_last = {known_name.rpartition(".")[2]: known_name for known_name in reversed(every)}
+    last = names.nearest(name.rpartition(".")[2], by_last, 0.75)
+    return names.nearest(name, every) or (None if last is None else by_last[last])

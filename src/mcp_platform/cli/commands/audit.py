@@ -40,6 +40,7 @@ QUERY_HELP = """
 
 @click.group(
     cls=LazyGroup,
+    examples=["mcp-platform audit tail", "mcp-platform audit search actor:ana since:24h"],
     entries={
         "tail": Entry("audit_tail", "tail", "Follow the record as it is written."),
         "search": Entry("audit", "search", "Find calls, refusals and changes."),

@@ -23,6 +23,7 @@ _EXITS = (ExitCode.OK, ExitCode.USAGE, ExitCode.CONFIGURATION)
 
 @click.group(
     cls=LazyGroup,
+    examples=["mcp-platform config check", "mcp-platform config show --origin"],
     entries={
         "check": Entry("config", "check", "Say whether the settings are right, and every mistake if not."),
         "show": Entry("config", "show", "Show every setting, and with --origin where it comes from."),

@@ -18,6 +18,11 @@ PLAIN = "JWT"
 
 @click.group(
     cls=LazyGroup,
+    examples=[
+        "mcp-platform issuer add corp https://id.example.com --jwks-url https://id.example.com/jwks.json"
+        " --default-role member",
+        "mcp-platform issuer test corp",
+    ],
     entries={
         "add": Entry("issuer", "add", "Trust an identity provider: take its tokens."),
         "list": Entry("issuer", "list_issuers", "List trusted issuers."),

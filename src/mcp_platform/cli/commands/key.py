@@ -13,6 +13,7 @@ from mcp_platform.cli.times import moment, parse_duration
 
 @click.group(
     cls=LazyGroup,
+    examples=["mcp-platform key create --principal ana", "mcp-platform key revoke Ab12Cd34Ef56"],
     entries={
         "create": Entry("key", "create", "Make an API key; it is shown once."),
         "list": Entry("key", "list_keys", "List API keys."),

@@ -17,6 +17,7 @@ _SIZES = ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"))
 
 @click.group(
     cls=LazyGroup,
+    examples=["mcp-platform limit set searches --rate 30/m --burst 5 --tool web/search", "mcp-platform limit list"],
     entries={
         "set": Entry("limit", "set_limit", "Make a limit, or change the one of that name."),
         "list": Entry("limit", "list_limits", "List the limits."),

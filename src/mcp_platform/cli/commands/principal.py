@@ -12,6 +12,7 @@ from mcp_platform.cli.times import moment
 
 @click.group(
     cls=LazyGroup,
+    examples=["mcp-platform principal list", "mcp-platform principal disable ana"],
     entries={
         "list": Entry("principal", "list_principals", "List people and service accounts."),
         "disable": Entry("principal", "disable", "Refuse everything to a principal, whatever keys it holds."),

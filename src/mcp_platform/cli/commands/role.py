@@ -10,6 +10,10 @@ from mcp_platform.cli.table import render
 
 @click.group(
     cls=LazyGroup,
+    examples=[
+        "mcp-platform role create reader --allow git/git_log --allow git/git_diff",
+        "mcp-platform role grant reader ana",
+    ],
     entries={
         "create": Entry("role", "create", "Make a role from rules of what it allows."),
         "list": Entry("role", "list_roles", "List roles, what they allow and who holds them."),

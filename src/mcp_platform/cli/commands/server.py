@@ -15,6 +15,11 @@ from mcp_platform.cli.session import Session, with_session
 
 @click.group(
     cls=LazyGroup,
+    examples=[
+        "mcp-platform server add time -- uvx mcp-server-time",
+        "mcp-platform server tools time",
+        "mcp-platform server test time",
+    ],
     entries={
         "add": Entry("server", "add", "Connect to a server, list its tools and let agents use them."),
         "list": Entry("server_offers", "list_servers", "List servers, whether they are reached and what they offer."),

@@ -15,6 +15,7 @@ _development = Late("net.tls_development")
 
 @click.group(
     cls=LazyGroup,
+    examples=["mcp-platform tls dev-ca"],
     entries={"dev-ca": Entry("tls", "dev_ca", "Make a certificate for this machine, and an authority to trust.")},
 )
 def tls() -> None:

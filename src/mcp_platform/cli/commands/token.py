@@ -14,6 +14,7 @@ from mcp_platform.cli.times import moment
 
 @click.group(
     cls=LazyGroup,
+    examples=["mcp-platform token create --for 5m", "mcp-platform token list"],
     entries={
         "create": Entry("token", "create", "Make an admin token; it is shown once."),
         "list": Entry("token", "list_tokens", "List admin tokens."),

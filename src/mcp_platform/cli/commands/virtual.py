@@ -14,6 +14,10 @@ from mcp_platform.cli.table import render
 
 @click.group(
     cls=LazyGroup,
+    examples=[
+        "mcp-platform virtual create research --server wiki --tool git/git_log --role researcher",
+        "mcp-platform virtual show research",
+    ],
     entries={
         "create": Entry("virtual", "create", "Make a virtual server from whole servers and single items."),
         "list": Entry("virtual", "list_virtuals", "List virtual servers."),
@@ -168,16 +172,17 @@ def set_virtual(
     """Change the virtual server NAME. What is not given stays; an empty text takes one away."""
     if roles and every_principal:
         raise click.UsageError("--role and --every-principal exclude each other.")
-    answer = session.ask(
-        "virtual.set",
-        name=name,
-        title=title,
-        description=description,
-        instructions=_text(instructions),
-        roles=list(roles) if roles or every_principal else None,
-        tool_search=tool_search,
-        enabled=enabled,
-    )
+    wanted: dict[str, Any] = {
+        "title": title,
+        "description": description,
+        "instructions": _text(instructions),
+        "roles": list(roles) if roles or every_principal else None,
+        "tool_search": tool_search,
+        "enabled": enabled,
+    }
+    if all(value is None for value in wanted.values()):
+        raise click.UsageError("Nothing is asked to change; give at least one option.")
+    answer = session.ask("virtual.set", name=name, **wanted)
     session.out.result(answer)
     session.out.line(f"Changed virtual server {name}.")
 

@@ -214,7 +214,7 @@ ACTIONS = (
         withholds=("secret", "keys", "authority"),
         gather=gather_new,
         look=look,
-        looking="Fetching the issuer's keys …",
+        looking="Fetching the keys of issuer {name}",
     ),
     Action(
         name="issuer.list",
@@ -246,7 +246,7 @@ ACTIONS = (
         reads=True,
         gather=gather_test,
         look=look,
-        looking="Fetching the issuer's keys …",
+        looking="Fetching the keys of issuer {name}",
     ),
     Action(
         name="issuer.refresh",
@@ -259,7 +259,7 @@ ACTIONS = (
         withholds=("keys",),
         gather=gather_refresh,
         look=look,
-        looking="Fetching the issuer's keys …",
+        looking="Fetching the keys of issuer {name}",
     ),
     Action(
         name="issuer.rotate",

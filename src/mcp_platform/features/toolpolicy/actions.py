@@ -3,11 +3,11 @@
 import msgspec
 from sqlalchemy import select
 
-from mcp_platform.base.errors import Fault
-from mcp_platform.features.toolpolicy.errors import TOOL_NOT_THERE
+from mcp_platform.base.nearest import unknown
 from mcp_platform.features.toolpolicy.tables import mark
-from mcp_platform.features.upstreams.errors import SERVER_UNKNOWN
-from mcp_platform.features.upstreams.tables import UPSTREAM_TOOLS, UPSTREAMS
+from mcp_platform.features.upstreams.errors import TOOL_NOT_THERE
+from mcp_platform.features.upstreams.showing import id_of
+from mcp_platform.features.upstreams.tables import UPSTREAM_TOOLS
 from mcp_platform.store.action import Action, Change, Context, Touched
 from mcp_platform.store.permission import Permission
 from mcp_platform.store.tag import Tag
@@ -26,16 +26,14 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def mark_tool(unit: Unit, params: Mark, context: Context) -> Change:
-    upstream = unit.connection.execute(select(UPSTREAMS.c.id).where(UPSTREAMS.c.name == params.server)).scalar()
-    if upstream is None:
-        raise Fault(SERVER_UNKNOWN)
-    here = (UPSTREAM_TOOLS.c.upstream_id == upstream, UPSTREAM_TOOLS.c.name == params.tool)
-    if unit.connection.execute(select(UPSTREAM_TOOLS.c.name).where(*here)).first() is None:
-        raise Fault(TOOL_NOT_THERE)
+    upstream = id_of(unit, params.server)
+    listed = select(UPSTREAM_TOOLS.c.name).where(UPSTREAM_TOOLS.c.upstream_id == upstream)
+    if unit.connection.execute(listed.where(UPSTREAM_TOOLS.c.name == params.tool)).first() is None:
+        raise unknown(TOOL_NOT_THERE, params.tool, unit.connection.execute(listed).scalars())
     mark(unit, params.server, params.tool, changes_nothing=params.read_only)
     return Change(
         result={"server": params.server, "tool": params.tool, "read_only": params.read_only},
-        touched=Touched(upstreams=frozenset({str(upstream)})),
+        touched=Touched(upstreams=frozenset({upstream})),
         target=f"{params.server}/{params.tool}",
     )
 

@@ -5,8 +5,7 @@ from typing import Annotated
 import msgspec
 
 from mcp_platform.features.toolpolicy.actions import ACTIONS
-from mcp_platform.features.toolpolicy.errors import TOOL_NOT_THERE
-from mcp_platform.features.upstreams.errors import SERVER_UNKNOWN
+from mcp_platform.features.upstreams.errors import SERVER_UNKNOWN, TOOL_NOT_THERE
 from mcp_platform.store.route import Changed, Route, by_name
 
 _OF = by_name(ACTIONS)

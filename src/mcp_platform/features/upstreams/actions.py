@@ -2,16 +2,17 @@
 
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 from sqlalchemy import delete, insert, select, update
 
 from mcp_platform.base import ids
 from mcp_platform.base.errors import INVALID, Fault
+from mcp_platform.base.nearest import unknown
 from mcp_platform.features.upstreams.catalogue import approve, listing_hash, merge, pending
 from mcp_platform.features.upstreams.check import ServerSpec, check_spec
-from mcp_platform.features.upstreams.errors import SERVER_EXISTS, TOOL_NOT_PENDING
+from mcp_platform.features.upstreams.errors import SERVER_EXISTS, TOOL_NOT_PENDING, TOOL_NOT_THERE
 from mcp_platform.features.upstreams.look import Looked, look
 from mcp_platform.features.upstreams.showing import (
     MAX_LISTED,
@@ -221,8 +222,8 @@ def approve_tools(unit: Unit, params: Approval, context: Context) -> Change:
     """As the server was last seen to list them: what it lists a moment later is another change."""
     upstream_id = id_of(unit, params.name)
     rows = {row.name: row for row in pending(unit, upstream_id)}
-    if params.tools is not None and not set(params.tools) <= rows.keys():
-        raise Fault(TOOL_NOT_PENDING)
+    if params.tools is not None:
+        _refuse_not_pending(unit, upstream_id, params.tools, rows.keys())
     wanted = rows.values() if params.tools is None else [rows[name] for name in dict.fromkeys(params.tools)]
     approved, nameless = approve(unit, params.name, wanted)
     return Change(
@@ -236,6 +237,17 @@ def approve_tools(unit: Unit, params: Approval, context: Context) -> Change:
         touched=_touched(upstream_id, ["tools"] if approved else []),
         target=params.name,
     )
+
+
+def _refuse_not_pending(unit: Unit, upstream_id: str, tools: Iterable[str], waiting: Collection[str]) -> None:
+    """A name that no tool has is a slip, and what is nearest is named; of a tool that does not wait it is said."""
+    known = select(UPSTREAM_TOOLS.c.name).where(UPSTREAM_TOOLS.c.upstream_id == upstream_id)
+    for name in tools:
+        if name in waiting:
+            continue
+        if unit.connection.execute(known.where(UPSTREAM_TOOLS.c.name == name)).first() is not None:
+            raise Fault(TOOL_NOT_PENDING)
+        raise unknown(TOOL_NOT_THERE, name, unit.connection.execute(known).scalars())
 
 
 def mark_stale(unit: Unit, params: Failed, context: Context) -> Change:
@@ -259,7 +271,7 @@ ACTIONS = (
         withholds=("command", "env", "headers", "trust"),
         gather=gather_new,
         look=look,
-        looking="Connecting to the server and listing what it offers",
+        looking="Connecting to server {name} and listing what it offers",
     ),
     Action(
         name="server.remove",
@@ -280,7 +292,7 @@ ACTIONS = (
         records=("name",),
         gather=gather_known,
         look=look,
-        looking="Connecting to the server and listing what it offers",
+        looking="Connecting to server {name} and listing what it offers",
     ),
     Action(
         name="server.approve",

@@ -23,6 +23,13 @@ TOOL_NOT_PENDING = define(
     text="There is a tool among these that does not await approval; `mcp-platform server tools NAME` shows which do.",
     whose="caller",
 )
+TOOL_NOT_THERE = define(
+    "tool_not_there",
+    http=404,
+    jsonrpc=-32602,
+    text="The server has no tool of this name; `server tools` lists those it has.",
+    whose="caller",
+)
 SERVER_INVALID = define(
     "server_invalid",
     http=422,

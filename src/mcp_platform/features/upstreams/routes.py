@@ -7,7 +7,13 @@ import msgspec
 from mcp_platform.features.upstreams import actions, showing
 from mcp_platform.features.upstreams.actions import MAX_CALL_TIMEOUT_S
 from mcp_platform.features.upstreams.check import MAX_HEADERS, MAX_VALUE_CHARACTERS, MAX_WORDS
-from mcp_platform.features.upstreams.errors import SERVER_EXISTS, SERVER_INVALID, SERVER_UNKNOWN, TOOL_NOT_PENDING
+from mcp_platform.features.upstreams.errors import (
+    SERVER_EXISTS,
+    SERVER_INVALID,
+    SERVER_UNKNOWN,
+    TOOL_NOT_PENDING,
+    TOOL_NOT_THERE,
+)
 from mcp_platform.features.upstreams.offered import MAX_NAME_CHARACTERS
 from mcp_platform.features.upstreams.showing import MAX_LISTED
 from mcp_platform.net import upstream_errors as upstream
@@ -275,7 +281,7 @@ ROUTES = (
         Approved,
         body=ApproveBody,
         example={"tools": ["get_current_time"]},
-        refusals=(SERVER_UNKNOWN, TOOL_NOT_PENDING),
+        refusals=(SERVER_UNKNOWN, TOOL_NOT_PENDING, TOOL_NOT_THERE),
     ),
     Route(
         "GET",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from sqlalchemy import Row, and_, case, func, or_, select, tuple_
 
-from mcp_platform.base.errors import Fault
+from mcp_platform.base.nearest import unknown
 from mcp_platform.features.upstreams.check import ServerSpec
 from mcp_platform.features.upstreams.errors import SERVER_UNKNOWN
 from mcp_platform.features.upstreams.look import Looked, look
@@ -48,10 +48,10 @@ class WhichServers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def id_of(unit: Unit, name: str) -> str:
-    """Raises Fault(server_unknown)."""
+    """Raises Fault(server_unknown), which names what is nearest."""
     found = unit.connection.execute(select(UPSTREAMS.c.id).where(UPSTREAMS.c.name == name)).scalar_one_or_none()
     if found is None:
-        raise Fault(SERVER_UNKNOWN)
+        raise unknown(SERVER_UNKNOWN, name, unit.connection.execute(select(UPSTREAMS.c.name)).scalars())
     return str(found)
 
 
@@ -318,7 +318,7 @@ ACTIONS = (
         reads=True,
         gather=gather_known,
         look=look,
-        looking="Connecting to the server and listing what it offers",
+        looking="Connecting to server {name} and listing what it offers",
     ),
     Action(
         name="server.tools",

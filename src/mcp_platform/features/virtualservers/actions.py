@@ -5,6 +5,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 
 from mcp_platform.base import ids
 from mcp_platform.base.errors import Fault
+from mcp_platform.base.nearest import unknown
 from mcp_platform.features.rbac.check import is_role_name
 from mcp_platform.features.rbac.tables import role_exists
 from mcp_platform.features.virtualservers.check import (
@@ -122,7 +123,7 @@ def list_virtuals(unit: Unit, params: Which, context: Context) -> Change:
 def show_virtual(unit: Unit, params: VirtualNamed, context: Context) -> Change:
     row = unit.connection.execute(select(VIRTUAL_SERVERS).where(VIRTUAL_SERVERS.c.name == params.name)).first()
     if row is None:
-        raise Fault(VIRTUAL_UNKNOWN)
+        raise _unknown(unit, params.name)
     # A list, as a route of one resource wants it.
     return Change(result={"virtual_servers": [_whole(unit, row)]}, target=params.name)
 
@@ -244,8 +245,12 @@ def _id_of(unit: Unit, name: str) -> str:
         select(VIRTUAL_SERVERS.c.id).where(VIRTUAL_SERVERS.c.name == name)
     ).scalar_one_or_none()
     if found is None:
-        raise Fault(VIRTUAL_UNKNOWN)
+        raise _unknown(unit, name)
     return str(found)
+
+
+def _unknown(unit: Unit, name: str) -> Fault:
+    return unknown(VIRTUAL_UNKNOWN, name, unit.connection.execute(select(VIRTUAL_SERVERS.c.name)).scalars())
 
 
 def _check_roles(unit: Unit, roles: tuple[str, ...]) -> None:

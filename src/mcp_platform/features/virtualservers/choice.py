@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from mcp_platform.base.errors import Fault
-from mcp_platform.features.upstreams.errors import SERVER_UNKNOWN
+from mcp_platform.features.upstreams.showing import id_of
 from mcp_platform.features.virtualservers.check import check_item_description, is_chosen_unasked, name_of_item
 from mcp_platform.features.virtualservers.errors import ITEM_NOT_THERE, VIRTUAL_INVALID
 from mcp_platform.features.virtualservers.model import KINDS, NAMED, TOOLS, VirtualItem
@@ -50,7 +50,7 @@ def choose(
     offered = offers(unit, {*servers, *(each.server for each in chosen)})
     for name in {*servers, *(each.server for each in chosen)}:
         if name not in offered.servers:
-            raise Fault(SERVER_UNKNOWN)
+            id_of(unit, name)  # says what is nearest
     named = [each for one in chosen for each in _spread(one, offered)]
     has = list(has)
     places = {(each.kind, each.server, each.own) for each in named}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.door import Door
-from tests.gateway.test_upstream_changes import served
+from tests.gateway.served import served
 from tests.gateway.wires import LegacySession, Wire, wires_to_each_worker
 from tests.journeys.platform import Answer, Platform, modern_request
 

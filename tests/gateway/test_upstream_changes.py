@@ -4,15 +4,14 @@ import json
 import os
 import select
 import signal
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from urllib.parse import quote
 
 import pytest
 
-from tests.gateway.conftest import SERVERS
 from tests.gateway.events import Events
+from tests.gateway.served import SERVERS, served
 from tests.gateway.wires import Wire, wires_to_each_worker
 from tests.journeys.platform import Platform, modern_request, running_platform
 from tests.peers.environments import python_of
@@ -20,22 +19,6 @@ from tests.peers.environments import python_of
 pytestmark = [pytest.mark.peers, pytest.mark.long]
 URI = "note://one"
 KINDS = ("stdio-legacy", "stdio-modern", "http-legacy", "http-modern", "sse-legacy")
-
-
-@contextmanager
-def served(peer: str, script: str, argument: str) -> Iterator[str]:
-    """A server in a process of its own; yields its URL."""
-    line = [str(python_of(peer)), str(SERVERS / script), argument]
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True)
-    try:
-        assert process.stdout is not None
-        port = int(process.stdout.readline().split()[1])
-        yield f"http://127.0.0.1:{port}/{'sse' if argument == '--sse' else 'mcp'}"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 @pytest.fixture(scope="module")

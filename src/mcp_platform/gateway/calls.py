@@ -5,7 +5,7 @@ import asyncio
 
 import msgspec
 
-from mcp_platform.gateway import record
+from mcp_platform.gateway import kept_sessions, record
 from mcp_platform.gateway.active import ActiveCall, Rewrite
 from mcp_platform.gateway.item import Item, target_of
 from mcp_platform.gateway.outlet import Outlet
@@ -34,6 +34,8 @@ async def send(
     """Send the request upstream and see it answered. `own`: members of params that differ from what the client sent.
     `arguments`: JSON, for the record. `name`: the target as `Mcp-Name` has it. `rewrite`: what the client is to see
     instead of the upstream's answer. Raises Fault before anything was sent; later failures go to the outlet."""
+    if kept_sessions.is_kept(item.upstream) and await kept_sessions.sent_home(request):
+        return
     world = request.world
     link = world.links.link(target_of(item.upstream))
     active = _active(request, item, own, name, param_headers, rewrite)

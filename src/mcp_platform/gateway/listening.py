@@ -11,7 +11,7 @@ import msgspec
 
 from mcp_platform.base import clock
 from mcp_platform.base.errors import Fault
-from mcp_platform.gateway import about, answers, tasks
+from mcp_platform.gateway import about, answers, kept_sessions, tasks
 from mcp_platform.gateway.exchange import KEEP_ALIVE_S, MAX_WAITING_BYTES, Exchange
 from mcp_platform.gateway.hub import MAX_WATCHED, Audience, Hub
 from mcp_platform.gateway.request import Request
@@ -111,6 +111,9 @@ async def listen(request: Request) -> None:
     """Answer one subscriptions/listen; returns when its stream has ended. Raises Fault(params_invalid,
     streams_too_many, subscriptions_too_many)."""
     wanted, watched = _read(request)
+    kept = any(kept_sessions.is_kept(each.item.upstream) for each in watched)
+    if kept and await kept_sessions.sent_home(request, stands=True):
+        return
     hub, principal = request.world.hub, request.identity.principal.id
     hub.admit(principal)
     voice = ListenVoice(request.exchange, request.id)

@@ -142,12 +142,29 @@ class Owners:
                 raise
             raise Fault(away, retry_after_s=1 if away.http == 503 else None) from None
 
+    async def answered_by(self, slot: int, exchange: Exchange, lost: ErrorKind, *, stands: bool = False) -> bool:
+        """Let worker `slot` answer; False where there is no such worker now, and then nothing was sent. `stands`: with
+        a stream that has no end of its own. Raises Fault of kind `lost` where it went away before it answered."""
+        try:
+            stream = await self._connect(slot)
+        except Fault:
+            return False
+        try:
+            await self._through(stream, exchange, stands=stands)
+        except Fault as fault:
+            raise Fault(lost if fault.kind is PARKED_GONE else fault.kind) from None
+        return True
+
     async def _forward(self, slot: int, exchange: Exchange) -> None:
         if not 0 <= slot < self._workers:
             raise Fault(PARKED_GONE)
-        stream = await self._connect(slot)
+        await self._through(await self._connect(slot), exchange, stands=exchange.method == "GET")
+
+    async def _through(
+        self, stream: "FrameStream[Whole | Begin | Part | End]", exchange: Exchange, *, stands: bool
+    ) -> None:
         exchange.on_gone(stream.close)
-        if exchange.method == "GET":
+        if stands:
             self._relayed.add(stream)
         try:
             stream.send(_hop(exchange))

@@ -1,7 +1,7 @@
 """The legacy sessions of one link, each opened once however many calls want it at the same time.
 
-One is shared by all callers and knows of no client capability; a server that may ask its client has one for each
-(principal, capability set), so that nobody is asked, or hears, on behalf of another.
+One is shared by all callers and knows of no client capability; any other server has one for each (principal, capability
+set), so that nobody is asked, hears, or finds what is left behind, on behalf of another.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ S = TypeVar("S", bound=Kept)
 
 def key_of(target: Target, owner: str | None, capabilities: bytes) -> Key:
     """Whose session serves a call of `owner` with these client capabilities."""
-    if not target.interactive or owner is None or capabilities == b"{}":
+    if not target.interactive or owner is None:
         return None
     return owner, messages.canonical(capabilities)
 

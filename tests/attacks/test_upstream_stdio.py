@@ -87,6 +87,22 @@ async def test_a_server_that_prints_for_ever_is_given_up(tmp_path: Path) -> None
         await result(host.link("good", sys.executable, ODD), tool("echo"))
 
 
+@pytest.mark.parametrize("words", ['{"listening": 8000}', "\x1b[31m\u00e9" + "x" * 200])
+async def test_a_program_that_is_no_server_is_given_up_with_what_it_wrote(tmp_path: Path, words: str) -> None:
+    """Before the start's time-out, which is another fault."""
+    program = f"print({words!r}, flush=True); import time; time.sleep(600)"
+    async with running_host(tmp_path, start_timeout_s=3.0) as host:
+        fault = await refused(UPSTREAM_GARBAGE, host.link("odd", sys.executable, "-c", program), tool("echo"))
+        assert "is it an MCP server?" in fault.text
+        assert fault.data == {"stage": "mcp", "received": words[:120]}
+
+
+async def test_a_server_that_speaks_after_a_banner_is_one(tmp_path: Path) -> None:
+    program = f"print('Welcome', flush=True); import runpy; runpy.run_path({ODD!r}, None, '__main__')"
+    async with running_host(tmp_path, start_timeout_s=6.0) as host:
+        await result(host.link("odd", sys.executable, "-c", program), tool("echo"))
+
+
 async def test_a_server_that_never_answers_is_given_up_within_the_start_time_out(tmp_path: Path) -> None:
     async with running_host(tmp_path, start_timeout_s=0.5) as host:
         at = time.monotonic()

@@ -24,7 +24,8 @@ def report_fault(fault: Fault, *, as_json: bool) -> int:
     text = fault.text
     if not as_json and "stage" in data:
         reason = f", {data['reason']}" if "reason" in data else ""
-        text = f"{text} (It got as far as: {data['stage']}{reason}.)"
+        wrote = f" It wrote: {data['received']}" if "received" in data else ""
+        text = f"{text} (It got as far as: {data['stage']}{reason}.){wrote}"
     _say(fault.kind.code, text, data, code, as_json=as_json)
     return code
 

@@ -14,6 +14,7 @@ from mcp_platform.features.tokens import actions as tokens
 from mcp_platform.features.toolpolicy import actions as toolpolicy
 from mcp_platform.features.upstreams import actions as upstreams
 from mcp_platform.features.upstreams import showing as servers
+from mcp_platform.features.upstreams import waiting
 from mcp_platform.features.virtualservers import actions as virtualservers
 from mcp_platform.store.action import Action
 
@@ -45,4 +46,5 @@ ACTIONS = _by_name(
     toolpolicy.ACTIONS,
     upstreams.ACTIONS,
     virtualservers.ACTIONS,
+    waiting.ACTIONS,
 )

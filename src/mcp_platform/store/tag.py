@@ -46,6 +46,7 @@ class Tag(StrEnum):
     TOKENS_TOKEN_REVOKE = "tokens:token:revoke"  # noqa: S105 - a name, not a password
     TOOLS_POLICY_MARK = "tools:policy:mark"
     UPSTREAMS_SERVER_ADD = "upstreams:server:add"
+    UPSTREAMS_SERVER_CHANGES = "upstreams:server:changes"
     UPSTREAMS_SERVER_LIST = "upstreams:server:list"
     UPSTREAMS_SERVER_PROMPTS = "upstreams:server:prompts"
     UPSTREAMS_SERVER_REFRESH = "upstreams:server:refresh"

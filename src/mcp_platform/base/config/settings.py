@@ -147,7 +147,7 @@ class Upstreams:
     streams that stand open: one for each principal who may be asked there, and for whoever listens."""
     start_timeout_s: Seconds = 30.0
     """Seconds a stdio server may take from its start to its first answer: `uvx` and `npx` fetch it
-    at the first start."""
+    at the first start. One that writes only what is no message has a third of it."""
     max_processes: Count = 64
     """Stdio processes at once on this node. Each takes some tens of megabytes."""
     process_idle_s: Seconds = 600.0

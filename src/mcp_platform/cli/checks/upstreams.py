@@ -60,7 +60,7 @@ def _listed(server: dict[str, Any]) -> Iterator[Finding]:
         yield warning(
             f"upstream.{name}.awaiting",
             f"{server['awaiting']} tools of server {name} are new or changed and await approval",
-            f"See `mcp-platform server tools {name}`, then `mcp-platform server approve {name} TOOL...`.",
+            f"See `mcp-platform server approve {name} --show`, then `mcp-platform server approve {name} TOOL...`.",
         )
     for kind, code in sorted(server.get("problems", {}).items()):
         yield warning(

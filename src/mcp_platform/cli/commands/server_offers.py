@@ -7,6 +7,7 @@ import click
 from mcp_platform.base import clock
 from mcp_platform.cli import times
 from mcp_platform.cli.page import Page
+from mcp_platform.cli.server_changes import print_changes
 from mcp_platform.cli.server_items import count, print_problems, print_tools, short, skipped_tools
 from mcp_platform.cli.session import Session, with_session
 from mcp_platform.cli.table import render
@@ -76,7 +77,7 @@ def tools(session: Session, *, name: str | None) -> None:
         if tool.get("unusable"):
             session.out.warning(f"tool {tool['name']!r} cannot be approved as it is now: {tool['unusable']}")
     if any(tool["state"] in ("new", "changed") for tool in shown):
-        session.out.advice("Approve what is new or changed: mcp-platform server approve NAME TOOL...")
+        session.out.advice("See what is new or changed: mcp-platform server approve NAME --show; then approve it.")
 
 
 @click.command(cls=Page, examples=["mcp-platform server prompts", "mcp-platform server prompts wiki"])
@@ -146,19 +147,31 @@ def refresh(session: Session, *, name: str) -> None:
             session.out.line(f"{change.capitalize()}: {', '.join(answer[change])} ({means})")
     print_problems(session, answer)
     if answer["awaiting"]:
-        session.out.advice(f"Next: mcp-platform server tools {name}, then mcp-platform server approve {name} TOOL...")
+        session.out.advice(
+            f"Next: mcp-platform server approve {name} --show, then mcp-platform server approve {name} TOOL..."
+        )
 
 
 @click.command(
     cls=Page,
-    examples=["mcp-platform server approve time convert_time", "mcp-platform server approve time --all"],
+    examples=[
+        "mcp-platform server approve time --show",
+        "mcp-platform server approve time convert_time",
+        "mcp-platform server approve time --all",
+    ],
 )
 @click.argument("name")
 @click.argument("names", nargs=-1, metavar="[TOOL]...")
 @click.option("--all", "everything", is_flag=True, help="Every tool of the server that is new or changed.")
+@click.option("--show", is_flag=True, help="Approve nothing; show what is new or changed in them, or in all.")
 @with_session
-def approve(session: Session, *, name: str, names: tuple[str, ...], everything: bool) -> None:
+def approve(session: Session, *, name: str, names: tuple[str, ...], everything: bool, show: bool) -> None:
     """Approve tools of the server NAME that are new or changed, as it was last seen to list them."""
+    if show and everything:
+        raise click.UsageError("--show shows every one already where no tool is named.")
+    if show:
+        print_changes(session, name, names)
+        return
     if everything == bool(names):
         raise click.UsageError("Name the tools, or say --all.")
     answer = session.ask("server.approve", name=name, tools=None if everything else list(names))

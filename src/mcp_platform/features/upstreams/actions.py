@@ -2,17 +2,16 @@
 
 import os
 import pwd
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import delete, insert, select, update
 
 from mcp_platform.base import ids
 from mcp_platform.base.errors import INVALID, Fault
-from mcp_platform.base.nearest import unknown
 from mcp_platform.features.upstreams.catalogue import approve, listing_hash, merge, pending
 from mcp_platform.features.upstreams.check import ServerSpec, check_spec
-from mcp_platform.features.upstreams.errors import SERVER_EXISTS, TOOL_NOT_PENDING, TOOL_NOT_THERE
+from mcp_platform.features.upstreams.errors import SERVER_EXISTS
 from mcp_platform.features.upstreams.look import Looked, look
 from mcp_platform.features.upstreams.showing import (
     MAX_LISTED,
@@ -31,6 +30,7 @@ from mcp_platform.features.upstreams.tables import (
     Access,
     seal_access,
 )
+from mcp_platform.features.upstreams.waiting import waiting_tools
 from mcp_platform.net.client_trust import Trust
 from mcp_platform.store.action import Action, Change, Context, Touched
 from mcp_platform.store.permission import Permission
@@ -221,11 +221,7 @@ def refresh_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
 def approve_tools(unit: Unit, params: Approval, context: Context) -> Change:
     """As the server was last seen to list them: what it lists a moment later is another change."""
     upstream_id = id_of(unit, params.name)
-    rows = {row.name: row for row in pending(unit, upstream_id)}
-    if params.tools is not None:
-        _refuse_not_pending(unit, upstream_id, params.tools, rows.keys())
-    wanted = rows.values() if params.tools is None else [rows[name] for name in dict.fromkeys(params.tools)]
-    approved, nameless = approve(unit, params.name, wanted)
+    approved, nameless = approve(unit, params.name, waiting_tools(unit, upstream_id, params.tools))
     return Change(
         result={
             "name": params.name,
@@ -237,17 +233,6 @@ def approve_tools(unit: Unit, params: Approval, context: Context) -> Change:
         touched=_touched(upstream_id, ["tools"] if approved else []),
         target=params.name,
     )
-
-
-def _refuse_not_pending(unit: Unit, upstream_id: str, tools: Iterable[str], waiting: Collection[str]) -> None:
-    """A name that no tool has is a slip, and what is nearest is named; of a tool that does not wait it is said."""
-    known = select(UPSTREAM_TOOLS.c.name).where(UPSTREAM_TOOLS.c.upstream_id == upstream_id)
-    for name in tools:
-        if name in waiting:
-            continue
-        if unit.connection.execute(known.where(UPSTREAM_TOOLS.c.name == name)).first() is not None:
-            raise Fault(TOOL_NOT_PENDING)
-        raise unknown(TOOL_NOT_THERE, name, unit.connection.execute(known).scalars())
 
 
 def mark_stale(unit: Unit, params: Failed, context: Context) -> Change:

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from mcp_platform.features.upstreams import actions, showing
+from mcp_platform.features.upstreams import actions, showing, waiting
 from mcp_platform.features.upstreams.actions import MAX_CALL_TIMEOUT_S
 from mcp_platform.features.upstreams.check import MAX_HEADERS, MAX_VALUE_CHARACTERS, MAX_WORDS
+from mcp_platform.features.upstreams.differences import Difference
 from mcp_platform.features.upstreams.errors import (
     SERVER_EXISTS,
     SERVER_INVALID,
@@ -20,7 +21,7 @@ from mcp_platform.net import upstream_errors as upstream
 from mcp_platform.net.client_trust import TRUST_INVALID, Trust
 from mcp_platform.store.route import Changed, Listing, Moment, Route, by_name
 
-_OF = by_name(actions.ACTIONS + showing.ACTIONS)
+_OF = by_name(actions.ACTIONS + showing.ACTIONS + waiting.ACTIONS)
 SERVER_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 ServerName = Annotated[str, msgspec.Meta(pattern=SERVER_PATTERN, max_length=32)]
 _Word = Annotated[str, msgspec.Meta(max_length=MAX_VALUE_CHARACTERS)]
@@ -176,6 +177,34 @@ class Approved(Changed, frozen=True, kw_only=True):
     awaiting: int
 
 
+class ToolWaiting(msgspec.Struct, frozen=True):
+    """A tool that awaits approval, and how it differs from what agents have; of a new one, all that it says."""
+
+    name: str
+    state: Literal["new", "changed"]
+    seen_hash: str
+    """SHA-256 of the definition that the server lists now, in canonical form."""
+    differences: list[Difference]
+    left_out: int
+    """Differences that did not fit into the answer; ask for this tool alone."""
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What awaits approval."""
+
+    name: str
+    tools: list[ToolWaiting]
+    more: int
+    """Tools that did not fit into the answer."""
+
+
+class OfTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which tool alone."""
+
+    tool: _Name | None = None
+    """The server's own name for it."""
+
+
 class ServerTested(msgspec.Struct, frozen=True):
     """What the server lists now, beside what was approved."""
 
@@ -281,6 +310,14 @@ ROUTES = (
         Approved,
         body=ApproveBody,
         example={"tools": ["get_current_time"]},
+        refusals=(SERVER_UNKNOWN, TOOL_NOT_PENDING, TOOL_NOT_THERE),
+    ),
+    Route(
+        "GET",
+        "/servers/{name}/changes",
+        _OF["server.changes"],
+        Changes,
+        query=OfTool,
         refusals=(SERVER_UNKNOWN, TOOL_NOT_PENDING, TOOL_NOT_THERE),
     ),
     Route(

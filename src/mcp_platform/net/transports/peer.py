@@ -18,6 +18,7 @@ from mcp_platform.net.transports.conversation import Conversation
 from mcp_platform.net.transports.deadline import Deadline
 from mcp_platform.net.transports.ears import Ears
 from mcp_platform.net.transports.era import Found
+from mcp_platform.net.transports.garbage import Garbage
 from mcp_platform.net.transports.handshake import agree
 from mcp_platform.net.transports.log_level import LogLevel
 from mcp_platform.net.transports.messages import Message
@@ -40,10 +41,10 @@ ENVELOPE_BYTES = 4096
 """Bytes that JSON-RPC may add to a result in a message."""
 MAX_UNDER_WAY = 1024
 """Calls at once in one session; servers of one thread answer them one by one."""
-MAX_GARBAGE_LINES = 100
-"""Lines in a row that are no messages, before the server is given up. Forgotten debug output is common and harmless;
-the SDKs' own clients skip it too."""
 EVERY_LIST = Wanted(tools=True, prompts=True, resources=True)
+GARBAGE_SHARE = 3
+"""A server that is being opened, and writes only what is no message, has one part of so many of the time-out: a banner
+stands before the first message, but not for long."""
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18})\s*[,}]')
 
 _log = Log(__name__)
@@ -76,7 +77,7 @@ class Peer:
         self._ears = Ears(self._ask_for_ears)
         self._level = LogLevel(self._ask_for_ears)
         self._subscriptions: dict[int, Subscription] = {}
-        self._garbage = 0
+        self._garbage = Garbage(self._give_up)
         self._given_up: Fault | None = None
         """Why the server is being ended by us, if it is."""
 
@@ -97,6 +98,7 @@ class Peer:
 
     async def open(self, capabilities: bytes, client_info: bytes | None, known: str | None, timeout_s: float) -> Found:
         """Find out the era and shake hands. `known`: the era seen before, if any. Raises Fault(upstream_*)."""
+        self._garbage.opening(timeout_s / GARBAGE_SHARE)
         try:
             async with asyncio.timeout(timeout_s):
                 self.found = await agree(self._ask, self._write, capabilities, client_info, known)
@@ -104,6 +106,7 @@ class Peer:
             text = "The MCP server behind this tool was reached but did not answer in time."
             raise Fault(UPSTREAM_TIMEOUT, text, {"stage": "mcp"}) from None
         finally:
+            self._garbage.opened()
             for waiting in list(self._under_way.values()):
                 if waiting.conversation is None:
                     waiting.end.cancel()
@@ -244,10 +247,10 @@ class Peer:
         try:
             batches = self.found is not None and self.found.version == messages.BATCHES
             for message in messages.parse_all(line) if batches else (messages.parse(line),):
-                self._garbage = 0
+                self._garbage.message()
                 self._take(message, len(line))
-        except Fault as fault:
-            self._garbled(line, fault)
+        except Fault:
+            self._garbled(line)
 
     def _take(self, message: Message, size: int) -> None:
         if message.method is not msgspec.UNSET:
@@ -300,15 +303,13 @@ class Peer:
 
     # What is no message.
 
-    def _garbled(self, line: bytes, fault: Fault) -> None:
-        self._garbage += 1
-        if self._garbage == 1:
+    def _garbled(self, line: bytes) -> None:
+        if self._garbage.line(line):
             _log.warning("server_wrote_no_message", server=self._server, bytes=len(line))
         if line.lstrip()[:1] == b"{":
             # It was meant as a message: whoever waits for it shall not wait in vain.
-            self._fail_named(line[:512], line[-512:], fault)
-        if self._garbage >= MAX_GARBAGE_LINES:
-            self._give_up(Fault(UPSTREAM_GARBAGE, data={"stage": "mcp"}))
+            self._fail_named(line[:512], line[-512:], self._garbage.fault())
+        self._garbage.judge()
 
     def _give_up(self, why: Fault) -> None:
         """End a server that cannot be talked to."""

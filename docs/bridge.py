@@ -7,7 +7,7 @@ from typing import Any
 
 Table = Callable[[Sequence[str], Iterable[Sequence[str]]], list[str]]
 SOURCE = Path(__file__).parents[1] / "tests" / "journeys" / "bridge" / "table.py"
-PASSES, NOT_OFFERED, ALONE = "yes", "", "one worker"
+PASSES, NOT_OFFERED = "yes", ""
 
 
 def lines(table: Table) -> list[str]:
@@ -29,7 +29,7 @@ def lines(table: Table) -> list[str]:
         "",
         *table(["Feature", "What is tried"], features.items()),
     ]
-    for names, rows in _grouped(clients, servers, features, known["ONE_WORKER"]):
+    for names, rows in _grouped(clients, servers, features):
         found += ["", f"## {names}", "", "*yes*: it works. Empty: the server does not offer it.", ""]
         heads = [feature for feature in features if any(row[feature] != NOT_OFFERED for row in rows.values())]
         found += table(
@@ -47,14 +47,11 @@ def _grouped(
     clients: Iterable[Any],
     servers: Iterable[Any],
     features: Iterable[str],
-    alone: set[tuple[str, str]],
 ) -> list[tuple[str, Rows]]:
     """Clients that can do the same stand in one table; a feature that a client lacks is in no row of its."""
     groups: list[tuple[list[str], Rows]] = []
     for client in clients:
-        rows: Rows = {
-            server.name: {name: _cell(client, server, name, alone) for name in features} for server in servers
-        }
+        rows: Rows = {server.name: {name: _cell(client, server, name) for name in features} for server in servers}
         same = next((names for names, others in groups if others == rows), None)
         if same is None:
             groups.append(([client.name], rows))
@@ -67,19 +64,15 @@ def _cell(
     client: Any,  # noqa: ANN401  # its class is in a file that is run by path
     server: Any,  # noqa: ANN401  # so is this one's
     feature: str,
-    alone: set[tuple[str, str]],
 ) -> str:
     if feature not in server.trials or feature not in client.can:
         return NOT_OFFERED
-    if (server.name, feature) in alone:
-        return ALONE
     return PASSES
 
 
 def _remarks(known: dict[str, Any]) -> list[str]:
-    lacking = [
+    return [
         f"`{client.name}` is not tried with {', '.join(client.lacks)}. {client.why}"
         for client in known["CLIENTS"].values()
         if client.lacks
     ]
-    return [*lacking, "", f"*One worker*: it is tried with `serve --workers 1`. {known['ONE_WORKER_WHY']}"]

@@ -56,15 +56,6 @@ def make_folders(folder: Path) -> None:
 
 
 @contextmanager
-def web_registered(platform: Platform, folder: Path) -> Iterator[None]:
-    """Those that are tried with one worker."""
-    with stock.legacy_http(folder / "http.log") as http, stock.everything_sse(folder / "sse.log") as sse:
-        platform.cli("server", "add", "everything-http", http)
-        platform.cli("server", "add", "everything-sse", "--sse", sse)
-        yield
-
-
-@contextmanager
 def registered(platform: Platform, folder: Path) -> Iterator[dict[str, dict[str, Any]]]:
     """All of them added; yields what `server add` said of each."""
     with ExitStack() as stack:

@@ -284,11 +284,3 @@ CLIENTS = {
         ),
     )
 }
-
-
-ONE_WORKER = {("everything-http", "subscribe"), ("everything-sse", "subscribe")}
-"""Tried with one gateway worker."""
-ONE_WORKER_WHY = (
-    "These servers tell of updates only the session in which their tool was called, and at a legacy server over HTTP "
-    "each worker has a session of its own for each principal."
-)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.journeys.bridge.cells import tried
 from tests.journeys.bridge.clients import PROGRAMS
-from tests.journeys.bridge.servers import registered, web_registered
-from tests.journeys.bridge.table import CLIENTS, ONE_WORKER, SERVERS
+from tests.journeys.bridge.servers import registered
+from tests.journeys.bridge.table import CLIENTS, SERVERS
 from tests.journeys.platform import Platform, running_platform
 
 pytestmark = [pytest.mark.peers, pytest.mark.long]
@@ -45,21 +45,4 @@ def test_each_server_is_of_the_era_and_offers_what_the_table_says(world: World) 
 @pytest.mark.parametrize("client", PROGRAMS)
 def test_a_pair_can_do_what_the_table_says(world: World, client: str, server: str) -> None:
     able = [feature for feature in SERVERS[server].trials if feature in CLIENTS[client].can]
-    features = [feature for feature in able if (server, feature) not in ONE_WORKER]
-    assert tried(world.platform, world.folder, client, SERVERS[server], features) == {}
-
-
-@pytest.fixture(scope="module")
-def lone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform, Path]]:
-    """A platform with one worker and the servers that need it."""
-    folder = tmp_path_factory.mktemp("lone")
-    with running_platform(folder, workers=1) as platform, web_registered(platform, folder):
-        yield platform, folder
-
-
-@pytest.mark.parametrize(("server", "feature"), sorted(ONE_WORKER))
-@pytest.mark.parametrize("client", [client.name for client in CLIENTS.values() if "subscribe" in client.can])
-def test_what_belongs_to_one_session_works_with_one_worker(
-    lone: tuple[Platform, Path], client: str, server: str, feature: str
-) -> None:
-    assert tried(*lone, client, SERVERS[server], [feature]) == {}
+    assert tried(world.platform, world.folder, client, SERVERS[server], able) == {}

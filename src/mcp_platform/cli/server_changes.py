@@ -1,5 +1,6 @@
 """What waits for approval, as the terminal shows it: each difference, what agents have before what they would get."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ def print_changes(session: Session, name: str, tools: tuple[str, ...]) -> None:
     answers = [session.ask("server.changes", name=name, tool=tool) for tool in tools or (None,)]
     shown = [tool for answer in answers for tool in answer["tools"]]
     more = sum(answer["more"] for answer in answers)
-    session.out.result({"name": name, "tools": shown, "more": more})
+    seen = {"seen": answers[0]["seen"]} if len(answers) == 1 else {}
+    session.out.result({"name": name, "tools": shown, "more": more, **seen})
     if not shown:
         session.out.line(f"No tool of {name} awaits approval.")
     for tool in shown:
@@ -24,6 +26,9 @@ def print_changes(session: Session, name: str, tools: tuple[str, ...]) -> None:
             session.out.warning(f"{count(tool['left_out'], 'more difference')} of {tool['name']}; name it alone.")
     if more:
         session.out.warning(f"{count(more, 'more tool')} did not fit; name them one by one.")
+    elif shown and seen:
+        which = shlex.quote(tools[0]) if tools else "--all"
+        session.out.advice(f"Approve exactly this: mcp-platform server approve {name} {which} --seen {seen['seen']}")
 
 
 def _lines(difference: dict[str, Any]) -> Iterator[str]:

@@ -39,14 +39,14 @@ async def send(
     world = request.world
     link = world.links.link(target_of(item.upstream))
     active = _active(request, item, own, name, param_headers, rewrite)
-    active.ticket = await record.intent(world.journal, request, item, arguments)
-    world.calls.add(active)
-    if world.view is not request.view:  # what it was allowed by is gone, and whoever took that back did not see it
-        world.recheck(active)
-    if request.session:
+    if request.session:  # its client may cancel it from here on
         world.by_request[request.session, request.id] = active
     own_task = asyncio.current_task()
     try:
+        active.ticket = await record.intent(world.journal, request, item, arguments)
+        world.calls.add(active)
+        if world.view is not request.view:  # what it was allowed by is gone, and whoever took that back did not see it
+            world.recheck(active)
         if request.modern and item.upstream.interactive and _may_be_asked(request):
             shown = active.attach(active.outlet)
             active.task = asyncio.create_task(active.run(link))

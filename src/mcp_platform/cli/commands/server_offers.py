@@ -157,24 +157,27 @@ def refresh(session: Session, *, name: str) -> None:
     examples=[
         "mcp-platform server approve time --show",
         "mcp-platform server approve time convert_time",
-        "mcp-platform server approve time --all",
+        "mcp-platform server approve time --all --seen 3f0c2a9d51e7b846",
     ],
 )
 @click.argument("name")
 @click.argument("names", nargs=-1, metavar="[TOOL]...")
 @click.option("--all", "everything", is_flag=True, help="Every tool of the server that is new or changed.")
 @click.option("--show", is_flag=True, help="Approve nothing; show what is new or changed in them, or in all.")
+@click.option("--seen", metavar="WORD", help="Approve only what --show said this of, and nothing that came later.")
 @with_session
-def approve(session: Session, *, name: str, names: tuple[str, ...], everything: bool, show: bool) -> None:
+def approve(
+    session: Session, *, name: str, names: tuple[str, ...], everything: bool, show: bool, seen: str | None
+) -> None:
     """Approve tools of the server NAME that are new or changed, as it was last seen to list them."""
-    if show and everything:
-        raise click.UsageError("--show shows every one already where no tool is named.")
+    if show and (everything or seen is not None):
+        raise click.UsageError("--show approves nothing, and shows every one where no tool is named.")
     if show:
         print_changes(session, name, names)
         return
     if everything == bool(names):
         raise click.UsageError("Name the tools, or say --all.")
-    answer = session.ask("server.approve", name=name, tools=None if everything else list(names))
+    answer = session.ask("server.approve", name=name, tools=None if everything else list(names), seen=seen)
     session.out.result(answer)
     if session.out.as_json:
         return

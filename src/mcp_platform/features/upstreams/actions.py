@@ -11,7 +11,7 @@ from mcp_platform.base import ids
 from mcp_platform.base.errors import INVALID, Fault
 from mcp_platform.features.upstreams.catalogue import approve, listing_hash, merge, pending
 from mcp_platform.features.upstreams.check import ServerSpec, check_spec
-from mcp_platform.features.upstreams.errors import SERVER_EXISTS
+from mcp_platform.features.upstreams.errors import SERVER_EXISTS, TOOLS_NOT_AS_SHOWN
 from mcp_platform.features.upstreams.look import Looked, look
 from mcp_platform.features.upstreams.showing import (
     MAX_LISTED,
@@ -30,7 +30,7 @@ from mcp_platform.features.upstreams.tables import (
     Access,
     seal_access,
 )
-from mcp_platform.features.upstreams.waiting import waiting_tools
+from mcp_platform.features.upstreams.waiting import seal_of, waiting_tools
 from mcp_platform.net.client_trust import Trust
 from mcp_platform.store.action import Action, Change, Context, Touched
 from mcp_platform.store.permission import Permission
@@ -74,6 +74,8 @@ class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     tools: tuple[str, ...] | None = None
     """The server's own names for them; None: every one that awaits approval."""
+    seen: str | None = None
+    """What `server.changes` said of exactly these: where they are others by now, nothing is approved."""
 
 
 class Failed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -221,7 +223,10 @@ def refresh_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
 def approve_tools(unit: Unit, params: Approval, context: Context) -> Change:
     """As the server was last seen to list them: what it lists a moment later is another change."""
     upstream_id = id_of(unit, params.name)
-    approved, nameless = approve(unit, params.name, waiting_tools(unit, upstream_id, params.tools))
+    waiting = waiting_tools(unit, upstream_id, params.tools)
+    if params.seen is not None and params.seen != seal_of(waiting):
+        raise Fault(TOOLS_NOT_AS_SHOWN)
+    approved, nameless = approve(unit, params.name, waiting)
     return Change(
         result={
             "name": params.name,

@@ -23,6 +23,14 @@ TOOL_NOT_PENDING = define(
     text="There is a tool among these that does not await approval; `mcp-platform server tools NAME` shows which do.",
     whose="caller",
 )
+TOOLS_NOT_AS_SHOWN = define(
+    "tools_not_as_shown",
+    http=409,
+    jsonrpc=-32602,
+    text="The server says something else of these tools now than what was shown; look again with "
+    "`mcp-platform server approve NAME --show`.",
+    whose="caller",
+)
 TOOL_NOT_THERE = define(
     "tool_not_there",
     http=404,

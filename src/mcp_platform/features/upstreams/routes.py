@@ -14,6 +14,7 @@ from mcp_platform.features.upstreams.errors import (
     SERVER_UNKNOWN,
     TOOL_NOT_PENDING,
     TOOL_NOT_THERE,
+    TOOLS_NOT_AS_SHOWN,
 )
 from mcp_platform.features.upstreams.offered import MAX_NAME_CHARACTERS
 from mcp_platform.features.upstreams.showing import MAX_LISTED
@@ -164,6 +165,8 @@ class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     tools: Annotated[tuple[_Name, ...], msgspec.Meta(max_length=MAX_LISTED)] | None = None
     """The server's own names for them; null: every one that awaits approval."""
+    seen: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    """What `changes` said of exactly these: where they are others by now, nothing is approved."""
 
 
 class Approved(Changed, frozen=True, kw_only=True):
@@ -196,6 +199,8 @@ class Changes(msgspec.Struct, frozen=True):
     tools: list[ToolWaiting]
     more: int
     """Tools that did not fit into the answer."""
+    seen: str
+    """Names exactly these definitions; approve with it what was shown, and nothing else."""
 
 
 class OfTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -310,7 +315,7 @@ ROUTES = (
         Approved,
         body=ApproveBody,
         example={"tools": ["get_current_time"]},
-        refusals=(SERVER_UNKNOWN, TOOL_NOT_PENDING, TOOL_NOT_THERE),
+        refusals=(SERVER_UNKNOWN, TOOL_NOT_PENDING, TOOL_NOT_THERE, TOOLS_NOT_AS_SHOWN),
     ),
     Route(
         "GET",

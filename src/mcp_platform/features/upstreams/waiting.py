@@ -1,5 +1,6 @@
 """What waits for approval, and how it differs from what agents have. Changes nothing."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -21,6 +22,8 @@ from mcp_platform.store.unit import Unit
 
 MAX_BYTES = 600 * 1024
 """Bytes of differences in one answer, about: it is one line of at most 1 MiB."""
+_SEAL_CHARACTERS = 16
+"""Hexadecimal: 64 bits, which no server can meet by trying within any time that matters."""
 _ROOM_OF_A_TOOL = 6 * MAX_SHOWN_CHARACTERS + 256
 """Bytes of an answer for a tool's name, its hash and all around it, at most."""
 
@@ -50,6 +53,12 @@ def waiting_tools(unit: Unit, upstream_id: str, tools: Iterable[str] | None) -> 
     return [rows[name] for name in wanted]
 
 
+def seal_of(rows: Iterable[Row[Any]]) -> str:
+    """A short word for exactly these definitions: what is approved by it is what was shown with it."""
+    named = sorted(f"{row.name}\n{row.definition_hash if row.approved_at is None else row.seen_hash}" for row in rows)
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()[:_SEAL_CHARACTERS]
+
+
 def show_changes(unit: Unit, params: WhichChanges, context: Context) -> Change:
     """Of a new tool all that it says; what did not fit is counted, never left out in silence."""
     rows = waiting_tools(unit, id_of(unit, params.name), None if params.tool is None else [params.tool])
@@ -77,7 +86,8 @@ def show_changes(unit: Unit, params: WhichChanges, context: Context) -> Change:
                 "left_out": left_out,
             }
         )
-    return Change(result={"name": params.name, "tools": listed, "more": len(rows) - len(listed)}, target=params.name)
+    result = {"name": params.name, "tools": listed, "more": len(rows) - len(listed), "seen": seal_of(rows)}
+    return Change(result=result, target=params.name)
 
 
 ACTIONS = (

@@ -42,6 +42,8 @@ class UpstreamLink:
         try:
             answer = await self.way.call(call, caller)
             verdict = Verdict.REACHED
+            if self._watches.broken:
+                self._watches.reached()
             return answer
         except Fault as fault:
             verdict = verdict_of(fault)

@@ -4,6 +4,7 @@ An ear is the transports' part: open once, broken once. Everything that is the s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -20,6 +21,8 @@ MAX_URIS = 1000
 FIRST_WAIT_S = 0.5
 MAX_WAIT_S = 60.0
 """Seconds before an ear is opened again: at first, and at most."""
+RETRY_S = 2.0
+"""Seconds after a try in vain before an answer of the upstream is a reason to try again at once."""
 STEADY_S = 10.0
 """Seconds an ear must have been whole for the next wait to be the first again."""
 
@@ -47,7 +50,8 @@ Attend = Callable[[Wanted, Listener], Awaitable[Ear]]
 class Watch:
     """One Listening. Its task lives until `close`."""
 
-    def __init__(self, attend: Attend, wanted: Wanted, listener: Listener, name: str) -> None:
+    def __init__(self, attend: Attend, wanted: Wanted, listener: Listener, name: str, broken: "set[Watch]") -> None:
+        """`broken`: it is in there while it is broken."""
         self._attend = attend
         self._wanted = wanted
         self._listener = listener
@@ -57,6 +61,9 @@ class Watch:
         """Why it broke the last time, or could not be opened again."""
         self._changing = asyncio.Lock()
         self._mended = asyncio.Event()
+        self._reached = asyncio.Event()
+        self._tried_at = float("-inf")
+        self._broken = broken
         self._mending: asyncio.Task[None] | None = None
         self._on_close: Callable[[], None] | None = None
 
@@ -98,6 +105,7 @@ class Watch:
             self._mending.cancel()
             await asyncio.gather(self._mending, return_exceptions=True)
             self._mending = None
+        self._broken.discard(self)
         ear, self._ear = self._ear, None
         if ear is not None:
             await ear.close()
@@ -124,6 +132,7 @@ class Watch:
             whole_since = clock.monotonic()
             fault = await asyncio.shield(ear.broken)
             self._ear = None
+            self._broken.add(self)
             self._why = fault or Fault(UPSTREAM_LOST)
             await ear.close()
             if fault is not None:
@@ -132,14 +141,27 @@ class Watch:
             if clock.monotonic() - whole_since > STEADY_S:
                 wait_s = FIRST_WAIT_S
             while True:
-                await asyncio.sleep(wait_s)
+                await self._wait(wait_s)
                 wait_s = min(MAX_WAIT_S, wait_s * 2)
                 opened = await self._again()
                 if opened is not None:
                     ear = opened
                     break
+            self._broken.discard(self)
             self._mended.set()
             self._listener.renewed()
+
+    def reached(self) -> None:
+        """The upstream answered somebody: it is worth a try now."""
+        if clock.monotonic() - self._tried_at > RETRY_S:
+            self._reached.set()
+
+    async def _wait(self, most_s: float) -> None:
+        self._tried_at = clock.monotonic()
+        self._reached.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._reached.wait()
 
     async def _again(self) -> Ear | None:
         async with self._changing:
@@ -168,12 +190,14 @@ class Watches:
     def __init__(self, name: str) -> None:
         self._name = name
         self._open: set[Watch] = set()
+        self.broken: set[Watch] = set()
+        """Those that wait to be mended."""
 
     async def listen(self, attend: Attend, wanted: Wanted, listener: Listener) -> Watch:
         """Raises Fault(upstream_*)."""
         if len(self._open) >= MAX_LISTENING:
             raise Fault(UPSTREAM_BUSY, data={"max_listening": MAX_LISTENING})
-        watch = Watch(attend, wanted, listener, self._name)
+        watch = Watch(attend, wanted, listener, self._name, self.broken)
         self._open.add(watch)
         try:
             await watch.open(lambda: self._open.discard(watch))
@@ -181,6 +205,11 @@ class Watches:
             self._open.discard(watch)
             raise
         return watch
+
+    def reached(self) -> None:
+        """The upstream answered somebody."""
+        for watch in self.broken:
+            watch.reached()
 
     def move(self) -> None:
         """The upstream is to be reached in another way from now on."""

@@ -107,7 +107,7 @@ async def _world() -> tuple[World, str]:
     row = KeyRow(key[5:17], apikeys.mac(_MAC_KEY, key), "prn_a", "agent", None, None)
     schema = json.dumps(tools(1)[0]["inputSchema"]).encode()
     tool = ToolRow("srv", "stub", "lookup_0", "lookup_0", b"{}", "h", schema)
-    upstream = UpstreamRow("srv", "stub", "http", "http://127.0.0.1/mcp", 1, False, True, 60.0, 1 << 20)
+    upstream = UpstreamRow("srv", "stub", "http", "http://127.0.0.1/mcp", 1, False, True, 60.0, 1 << 20, era="modern")
     principal = PrincipalRow("prn_a", "a", "person", "d", ("member",))
     found: dict[str, Any] = {
         "revision": 1,

@@ -99,9 +99,11 @@ def test_a_server_that_does_not_wait_for_its_answer_is_answered_for_when_the_cli
 
 
 def test_a_client_that_cannot_be_asked_is_not(platform: Platform) -> None:
-    """Without the capability there is no question: the server is told so and answers the call."""
+    """Without the capability there is no question: the server is told so, and the client what it would have needed."""
     answer = Wire(platform).call("ask")
-    assert answer.json()["result"]["isError"] is True
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (400, -32021)
+    assert error["data"]["requiredCapabilities"] == {"elicitation": {}}
 
 
 def test_parked_calls_of_one_principal_are_capped(platform: Platform) -> None:

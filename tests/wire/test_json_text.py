@@ -102,6 +102,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", HOSTILE)
 def test_the_largest_legal_message_does_not_hold_the_loop(name: str) -> None:
     """architecture: nothing an outsider can size holds the loop for more than 20 ms. The best of several tries is what

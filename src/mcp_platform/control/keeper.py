@@ -29,7 +29,7 @@ from mcp_platform.features.upstreams.tables import UPSTREAMS
 from mcp_platform.net.transports.links import UpstreamLinks
 from mcp_platform.net.transports.model import Call, Listening, Target, Wanted
 from mcp_platform.net.transports.nobody import Nobody
-from mcp_platform.net.transports.offers import KINDS, LIST_CHANGES, of_capabilities
+from mcp_platform.net.transports.offers import EVERY_LIST, KINDS, LIST_CHANGES, of_capabilities
 from mcp_platform.net.upstream_errors import UPSTREAM_GARBAGE, UPSTREAM_REFUSED, UPSTREAM_TOO_LARGE
 from mcp_platform.store.action import Context
 from mcp_platform.store.unit import Unit
@@ -46,7 +46,6 @@ BROKEN_S = 5.0
 """Seconds until a keeper that failed for a reason of ours goes on."""
 _ANSWERS = (UPSTREAM_GARBAGE, UPSTREAM_REFUSED, UPSTREAM_TOO_LARGE)
 """Faults of a server that is there: the next look would bring the same."""
-_EVERY_KIND = Wanted(tools=True, prompts=True, resources=True)
 _log = Log("control.keeper")
 
 
@@ -269,11 +268,11 @@ class Keeper:
 
     async def _listen(self, capabilities: bytes) -> None:
         """Hear of changes, where the server says that it tells of them. What breaks later mends itself."""
-        if self._ear is not None or not self._web or of_capabilities(capabilities).of(_EVERY_KIND) == Wanted():
+        if self._ear is not None or not self._web or of_capabilities(capabilities).of(EVERY_LIST) == Wanted():
             return
         try:
             link = self._means.links.link(self.kept.target)
-            self._ear = await link.listen(None, b"{}", None, _EVERY_KIND, self)
+            self._ear = await link.listen(None, b"{}", None, EVERY_LIST, self)
         except Fault as fault:
             _log.info("upstream_not_heard", upstream=self.kept.name, code=fault.kind.code)
 

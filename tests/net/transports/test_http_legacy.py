@@ -39,7 +39,7 @@ async def test_a_session_id_that_is_none_is_garbage(bad: str) -> None:
 
 
 async def test_a_shared_session_is_opened_once_and_knows_no_capability_and_no_agent() -> None:
-    async with scripted(legacy(fine), interactive=True) as server:
+    async with scripted(legacy(fine), interactive=False) as server:
         calls = [tool("a", owner=owner, client_info=b'{"name":"agent","version":"1"}') for owner in ("p1", "p2", None)]
         await asyncio.gather(*(result(server.link, call) for call in calls))
         opened = server.named("initialize")
@@ -52,10 +52,18 @@ async def test_a_shared_session_is_opened_once_and_knows_no_capability_and_no_ag
 async def test_capabilities_open_a_session_for_each_principal_and_set() -> None:
     async with scripted(legacy(fine), interactive=True) as server:
         spelled = b'{ "elicitation" : {} }'
-        for owner, capabilities in (("p1", ELICITS), ("p1", spelled), ("p2", ELICITS), ("p1", b'{"roots":{}}')):
+        sets = (
+            ("p1", ELICITS),
+            ("p1", spelled),
+            ("p2", ELICITS),
+            ("p1", b'{"roots":{}}'),
+            ("p1", b"{}"),
+            ("p2", b"{}"),
+        )
+        for owner, capabilities in sets:
             await result(server.link, tool("a", owner=owner, capabilities=capabilities))
         opened = [asked.body["params"]["capabilities"] for asked in server.named("initialize")]
-        assert opened == [{"elicitation": {}}, {"elicitation": {}}, {"roots": {}}]
+        assert opened == [{"elicitation": {}}, {"elicitation": {}}, {"roots": {}}, {}, {}]
 
 
 async def test_a_server_that_may_not_ask_is_told_of_no_capability() -> None:

@@ -326,7 +326,7 @@ async def test_the_log_level_is_set_when_it_differs_and_only_in_a_session_of_one
     async with scripted(server_that_changes(), interactive=True) as server:
         for level in ("debug", "debug", "error", None):
             await result(server.link, tool("a", owner="p1", capabilities=ELICITS, log_level=level))
-        await result(server.link, tool("a", owner="p2", log_level="debug"))
+        await result(server.link, tool("a", log_level="debug"))
         levels = [asked.body["params"]["level"] for asked in server.named("logging/setLevel")]
         assert levels == ["debug", "error"]
 

@@ -14,6 +14,7 @@ KINDS = ("tools", "prompts", "resources")
 """Lists of which a change is announced; resources stand for their templates too."""
 LIST_CHANGES = dict(zip((TOOLS, PROMPTS, RESOURCES), KINDS, strict=True))
 """The notification → the kind of list that changed."""
+EVERY_LIST = Wanted(tools=True, prompts=True, resources=True)
 CHANGES = frozenset({*LIST_CHANGES, UPDATED, TASK})
 ELICITED = "notifications/elicitation/complete"
 """A person finished what a URL led to (2025-11-25). It belongs to no request."""

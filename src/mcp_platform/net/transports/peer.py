@@ -24,7 +24,7 @@ from mcp_platform.net.transports.log_level import LogLevel
 from mcp_platform.net.transports.messages import Message
 from mcp_platform.net.transports.model import Answer, Call, Caller, Listener, Wanted
 from mcp_platform.net.transports.nobody import Nobody
-from mcp_platform.net.transports.offers import CHANGES, LIST_CHANGES, of_capabilities
+from mcp_platform.net.transports.offers import CHANGES, EVERY_LIST, LIST_CHANGES, of_capabilities
 from mcp_platform.net.transports.pipe import Pipe, TooLong
 from mcp_platform.net.transports.subscription import ACKNOWLEDGED, ModernEar, Subscription, identity_of, request
 from mcp_platform.net.transports.switchboard import Switchboard
@@ -41,7 +41,6 @@ ENVELOPE_BYTES = 4096
 """Bytes that JSON-RPC may add to a result in a message."""
 MAX_UNDER_WAY = 1024
 """Calls at once in one session; servers of one thread answer them one by one."""
-EVERY_LIST = Wanted(tools=True, prompts=True, resources=True)
 GARBAGE_SHARE = 3
 """A server that is being opened, and writes only what is no message, has one part of so many of the time-out: a banner
 stands before the first message, but not for long."""

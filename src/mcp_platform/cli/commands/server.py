@@ -60,7 +60,12 @@ def server() -> None:
 )
 @click.option("--client-cert", metavar="FILE", help="PEM certificate to show to an https server; with --client-key.")
 @click.option("--client-key", metavar="FILE", help="Its key, PEM without a passphrase. It is sealed.")
-@click.option("--shared", is_flag=True, help="One process for all principals; it can ask nobody anything.")
+@click.option(
+    "--shared",
+    is_flag=True,
+    help="One process or session for all principals, which can ask nobody anything. Warning: this allows a principal to "
+    "find what another left there. Right for servers that remember nothing.",
+)
 @click.option(
     "--call-timeout", type=click.FloatRange(0.05, 86400), metavar="SECONDS", help="Silence allowed in a call."
 )

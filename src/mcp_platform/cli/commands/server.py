@@ -63,8 +63,8 @@ def server() -> None:
 @click.option(
     "--shared",
     is_flag=True,
-    help="One process or session for all principals, which can ask nobody anything. Warning: this allows a principal to "
-    "find what another left there. Right for servers that remember nothing.",
+    help="One process or session for all principals, which can ask nobody anything. Warning: this allows a principal "
+    "to find what another left there. Right for servers that remember nothing.",
 )
 @click.option(
     "--call-timeout", type=click.FloatRange(0.05, 86400), metavar="SECONDS", help="Silence allowed in a call."

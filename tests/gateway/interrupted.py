@@ -8,13 +8,16 @@ import json
 import secrets
 import select
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
+from mcp_platform.gateway.sessions import mark_of
 from tests.gateway.conftest import SERVERS
 from tests.gateway.door import Door
 from tests.gateway.events import Event, Events, get
@@ -78,6 +81,17 @@ class Work:
         made = Door(self.platform).ask("key.create", principal=self.mark, agent="x", roles=["member"])
         self.key = str(made["api_key"])
 
+    sessionless: ClassVar[bool] = False
+    """Whether its client has no session of its own."""
+
+    def home(self) -> str | None:
+        """The worker that has the server's session for a client without one; None where any worker may have it."""
+        if not self.sessionless or self.server == "stdio":
+            return None
+        with closing(sqlite3.connect(self.platform.data / "platform.db")) as database:
+            (identity,) = database.execute("select id from principals where name = ?", (self.mark,)).fetchone()
+        return f"worker-{int.from_bytes(mark_of(identity.encode())[:4]) % 2}"
+
     def begin(self) -> None:
         """Until the server is in the middle of it."""
         raise NotImplementedError
@@ -128,8 +142,10 @@ class StreamLegacy(Work):
     capabilities: object = None
 
     def begin(self) -> None:
-        # Not on the wire of the call: whatever serves the session is none of the call's business.
-        self.session = LegacySession(Wire(self.platform), self.key, capabilities=self.capabilities)
+        # Over stdio not on the wire of the call: whatever serves the session is none of the call's business. Over HTTP
+        # the call is where the session is.
+        wire = Wire(self.platform) if self.server == "stdio" else self.wire
+        self.session = LegacySession(wire, self.key, capabilities=self.capabilities)
         params = self.params(self.tool_name, progressToken="p")
         body = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
         self.events = Events(self.wire.send(json.dumps(body).encode(), self.session.headers))
@@ -182,6 +198,8 @@ class QuestionLegacy(StreamLegacy):
 class StreamModern(Work):
     """A call whose progress streams to a client of 2026-07-28, for which there is no coming back."""
 
+    sessionless = True
+
     def begin(self) -> None:
         self.events = Events(self.wire.send(*modern(self, "flow")))
         for _ in range(3):
@@ -197,6 +215,8 @@ class StreamModern(Work):
 
 class Parked(Work):
     """A question to a client of 2026-07-28: its call is parked, and it comes back with the answer."""
+
+    sessionless = True
 
     def begin(self) -> None:
         result = self.ask(self.wire).json()["result"]
@@ -216,6 +236,8 @@ class Parked(Work):
 
 class Listening(Work):
     """Subscribed to a resource by subscriptions/listen."""
+
+    sessionless = True
 
     @property
     def makes_a_call(self) -> bool:
@@ -247,7 +269,7 @@ class Listening(Work):
         return False
 
     def poke(self) -> None:
-        """Have the server say that the resource changed: each worker has a session of its own, which it tells."""
+        """Have the server say that the resource changed, through every worker."""
         for wire in wires(self.platform):
             wire.call(self.tool("poke"), {"uri": URI}, self.key)
             wire.close()
@@ -255,6 +277,8 @@ class Listening(Work):
 
 class Subscribed(Listening):
     """Subscribed to a resource in a legacy session, whose stream is opened again where it ends."""
+
+    sessionless = False
 
     def begin(self) -> None:
         self.session = LegacySession(Wire(self.platform), self.key)

@@ -86,12 +86,16 @@ class Stage:
     http: HttpServer
 
     def work(self, work: str, server: str) -> tuple[Work, str]:
-        """A client of this kind, and the worker that it is connected to."""
+        """A client of this kind, and the worker that it is connected to and that has its work."""
         self.http.start()
         self.platform.wait_for(self.is_whole, "every process to be back", 10)
         wires = wires_to_each_worker(self.platform)
         worker, wire = min(wires.items())
         made = WORKS[work](self.platform, server, wire, self.log)
+        home = made.home()
+        if home is not None:
+            worker, wire = home, wires[home]
+            made.wire = wire
         # A server that died young is started again only after a while.
         self.platform.wait_for(lambda: wire.call(made.tool("who")).status == 200, "the server", 40)
         return made, worker

@@ -32,7 +32,9 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             assert platform.call("echo", {"text": "hello"}).status == 200
         platform.call("nothing-of-that-name")
         platform.rpc("tools/list", key="mcpp_nonsense")
-        platform.cli("key", "create", "--principal", "ben", "--agent", "release bot")
+        ben = platform.cli("key", "create", "--principal", "ben", "--agent", "release bot")["api_key"]
+        platform.call("echo", {"text": "hello"}, key=ben)
+        platform.call("echo", {"text": 7})
         platform.wait_for(lambda: len(found(platform, "kind:call outcome:ok")) == CALLS, "all calls in the index", 15)
         yield platform
 
@@ -44,7 +46,7 @@ def found(platform: Platform, *query: str) -> list[dict[str, object]]:
 
 
 def test_calls_are_found_by_what_they_were(used: Platform) -> None:
-    rows = found(used, "tool:echo/*")
+    rows = found(used, "tool:echo/*", "kind:call")
     assert len(rows) == CALLS
     for row in rows:
         assert list(row) == list(COLUMNS)
@@ -57,6 +59,11 @@ def test_calls_are_found_by_what_they_were(used: Platform) -> None:
 
 def test_refusals_and_changes_are_found_too(used: Platform) -> None:
     assert {row["error"] for row in found(used, "kind:refusal")} >= {"key_invalid"}
+    refused = {(row["actor"], row["error"]): (row["server"], row["tool"]) for row in found(used, "kind:refusal")}
+    # The caller is told that there is no such tool; who reads the record learns that there is, and which it was.
+    assert refused["ben", "tool_unknown"] == refused["owner", "arguments_invalid"] == ("echo", "echo")
+    assert refused["owner", "tool_unknown"] == ("", ""), "a name that nothing has is a text of the caller's"
+    assert len(found(used, "tool:echo/*", "outcome:refused")) == 2
     # Control writes a journal of its own, which is taken in beside the workers'.
     used.wait_for(lambda: bool(found(used, "action:keys:key:create", "outcome:ok")), "the change in the index", 15)
     made = found(used, "action:keys:key:create", "outcome:ok")

@@ -69,3 +69,23 @@ def test_what_changed_in_a_tool_is_shown_before_it_is_approved(platform: Platfor
     assert late["error"]["code"] == "tools_not_as_shown"
     seen = platform.cli("server", "approve", "files", "--show")["seen"]
     assert platform.cli("server", "approve", "files", "--all", "--seen", seen)["approved"] == ["read"]
+
+
+@pytest.mark.peers
+def test_a_stdio_server_that_somebody_saw_fail_is_shown_as_not_reached(platform: Platform, tmp_path: Path) -> None:
+    """Nobody looks at one by itself: its processes are started for calls. It is looked at until it is back."""
+    script = tmp_path / "server.py"
+    script.write_text(CHANGING.read_text())
+    lists = tmp_path / "lists.json"
+    lists.write_text('{"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}')
+    platform.cli("server", "add", "lame", "--", str(python_of("mcp1")), str(script), str(lists))
+    script.rename(tmp_path / "away.py")
+
+    def stale() -> object:
+        return next(row["stale"] for row in platform.cli("server", "list")["servers"] if row["name"] == "lame")
+
+    assert stale() is None
+    platform.cli("server", "test", "lame", status=1)
+    platform.wait_for(lambda: stale() is not None, "the mark", 20)
+    (tmp_path / "away.py").rename(script)
+    platform.wait_for(lambda: stale() is None, "the mark to go", 30)

@@ -119,6 +119,8 @@ class Executor:
         self.record: Records = Unrecorded()
         self.published: Callable[[Touched], None] = lambda touched: None
         """Told of each change when the workers have been; must not fail."""
+        self.in_vain: Callable[[str, str], None] = lambda action, name: None
+        """Told of each action that looked outside in vain, and of the name of what it looked for; must not fail."""
 
     async def execute(
         self,
@@ -195,7 +197,11 @@ class Executor:
             return replace(context, found=gathered)
         if progress is not None and action.looking:
             progress(action.looking.format(name=getattr(given, "name", "")), 0, 1)
-        return replace(context, found=await action.look(gathered, self._reach))
+        try:
+            return replace(context, found=await action.look(gathered, self._reach))
+        except Fault:
+            self.in_vain(action.name, getattr(given, "name", ""))
+            raise
 
     async def _change(self, asked: _Asked, context: Context) -> dict[str, object]:
         action = asked.action

@@ -106,6 +106,12 @@ class Keeper:
         self._hints |= fresh
         self._woken.set()
 
+    def asked_in_vain(self) -> None:
+        """Somebody saw it fail: if it fails now, too, that is said. Otherwise nobody would look at a stdio server."""
+        self._pulse.failures = max(self._pulse.failures, FAILURES - 1)
+        self._list_at = min(self._list_at, clock.monotonic())
+        self._woken.set()
+
     # What control's own ear hears.
 
     def heard(self, method: str, params: bytes) -> None:

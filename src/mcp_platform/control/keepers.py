@@ -70,6 +70,13 @@ class Keepers:
         if kept is not None:
             kept[0].hint(hint.kinds)
 
+    def in_vain(self, action: str, name: str) -> None:
+        """An operator asked for a server, and it was not reached."""
+        if action in ("server.refresh", "server.test"):
+            for keeper, _ in self._kept.values():
+                if keeper.kept.name == name:
+                    keeper.asked_in_vain()
+
     def announced(self, upstream: str, method: str) -> None:
         """A connection of control's own heard it."""
         self.hinted(ListsHint(upstream, (LIST_CHANGES[method],)))

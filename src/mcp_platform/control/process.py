@@ -141,6 +141,7 @@ async def _start(inherited: Inherited) -> _Control:
     outward = Outward(data, settings.upstreams, host)
     keepers = Keepers(executor, ring.data_key, probe, outward.links, settings.upstreams, feed.lists_changed)
     executor.published, feed.hinted = keepers.published, keepers.hinted
+    executor.in_vain = keepers.in_vain
     outward.links.announced = keepers.announced
     keeping = asyncio.get_running_loop().create_task(keepers.run(), name="keepers")
     beating = asyncio.get_running_loop().create_task(feed.beat(), name="heartbeat")

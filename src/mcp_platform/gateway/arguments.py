@@ -11,7 +11,7 @@ from mcp_platform.wire.versions import input_errors_are_results
 def refuse(request: Request, problem: Problem) -> None:
     """Answer a tools/call whose arguments do not fit."""
     fault = Fault(ARGUMENTS_INVALID)
-    record.refused(request.world, request.exchange, fault, request.identity, "tools/call")
+    record.refused(request.world, request.exchange, fault, request.identity, request.message, request.endpoint)
     outlet = request.outlet()
     text, data = describe(problem), problem.as_data()
     if input_errors_are_results(request.version):

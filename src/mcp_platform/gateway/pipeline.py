@@ -43,7 +43,7 @@ async def serve(world: World, exchange: Exchange) -> None:
         else:
             await _transport(world, view, kind, endpoint, exchange, caller)
     except Fault as fault:
-        record.refused(world, exchange, fault, caller, None)
+        record.refused(world, exchange, fault, caller)
         refuse(exchange, fault, None, modern=modern_one, attributed=False)
     except Exception as error:  # the root of a request: one that fails in a way we did not foresee ends alone
         error_id = ids.random_text(12)
@@ -70,7 +70,7 @@ async def _message(
         dialect = modern if stateless else legacy
         await dialect.serve(world, view, endpoint, exchange, caller, message)
     except Fault as fault:
-        record.refused(world, exchange, fault, caller, message.method if message else None)
+        record.refused(world, exchange, fault, caller, message, endpoint)
         refuse(exchange, fault, identity, modern=stateless, attributed=attributed)
     except Exception as error:  # as above: a message in a batch ends alone, too
         error_id = ids.random_text(12)

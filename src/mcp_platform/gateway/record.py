@@ -3,6 +3,7 @@
 import random
 
 from mcp_platform.base.errors import Fault
+from mcp_platform.gateway.endpoint import Endpoint
 from mcp_platform.gateway.identity import Identity
 from mcp_platform.gateway.item import Item
 from mcp_platform.gateway.outlet import Exchange
@@ -12,6 +13,7 @@ from mcp_platform.gateway.world import World
 from mcp_platform.journal.calls import CallJournal, Ticket
 from mcp_platform.journal.record import Answered, Caller, Intent, Refusal
 from mcp_platform.wire import trace
+from mcp_platform.wire.jsonrpc import Message
 
 MAX_METHOD_CHARACTERS = 64
 """Characters of a method in a record: a refused one may be anything."""
@@ -54,11 +56,23 @@ def answered(world: World, exchange: Exchange, caller: Identity, method: str, se
     world.journal.answered(record)
 
 
-def refused(world: World, exchange: Exchange, fault: Fault, caller: Identity | None, method: str | None) -> None:
-    """Record that a request was refused and nothing was sent anywhere."""
+def refused(
+    world: World,
+    exchange: Exchange,
+    fault: Fault,
+    caller: Identity | None,
+    message: Message | None = None,
+    endpoint: Endpoint | None = None,
+) -> None:
+    """Record that a request was refused and nothing was sent anywhere. `message`, `endpoint`: what was asked for and
+    where, as far as that is known."""
+    method = message.method if message is not None else None
+    server, tool = ("", "") if message is None or endpoint is None else _meant(message, endpoint)
     refusal = Refusal(
         address=exchange.address,
         method=(method or f"{exchange.method} {exchange.path}")[:MAX_METHOD_CHARACTERS],
+        server=server,
+        tool=tool,
         decision="deny",
         rule=fault.kind.code,
         error=fault.kind.code,
@@ -69,6 +83,19 @@ def refused(world: World, exchange: Exchange, fault: Fault, caller: Identity | N
     if caller is not None:
         _name(refusal, caller)
     world.journal.refusal(refusal)
+
+
+def _meant(message: Message, endpoint: Endpoint) -> tuple[str, str]:
+    """Server and own name of what a refused request named, whether its caller may know of it or not: whoever reads the
+    record may. Nothing where there is no such thing here: then the name is but a text of the caller's."""
+    if message.method == "tools/call":
+        tool = endpoint.tools.get(str(endpoint.called(message.params)))
+        return ("", "") if tool is None else (tool.server, tool.name)
+    if message.method == "prompts/get":
+        prompt = endpoint.prompts.get(str(message.params.get("name")))
+        return ("", "") if prompt is None else (prompt.server, prompt.name)
+    resource = endpoint.resources.get(str(message.params.get("uri")))
+    return ("", "") if resource is None else (resource.server, resource.uri)
 
 
 def refused_early(journal: CallJournal, fault: Fault, address: str) -> None:

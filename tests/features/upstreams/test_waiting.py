@@ -71,3 +71,15 @@ async def test_an_answer_fits_into_a_line_and_counts_the_rest(tmp_path: Path) ->
         with pytest.raises(Fault) as caught:
             await control.ask("server.changes", name="s", tool="t02999")
         assert caught.value.kind.code == "tool_not_there"
+
+
+async def test_the_name_that_agents_see_is_no_change(tmp_path: Path) -> None:
+    """A later server's tool has a name in front of its own for agents; it is the same tool."""
+    async with world(tmp_path) as control:
+        for server in ("one", "two"):
+            control.reach.tools[server] = (json.dumps(BEFORE).encode(),)
+            await control.ask("server.add", name=server, url="http://127.0.0.1:1/mcp")
+        control.reach.tools["two"] = (json.dumps({**BEFORE, "description": "Reads."}).encode(),)
+        await control.ask("server.refresh", name="two")
+        answer: Any = await control.ask("server.changes", name="two")
+        assert [each["at"] for each in answer["tools"][0]["differences"]] == ["description"]

@@ -27,8 +27,8 @@ TOOLS_NOT_AS_SHOWN = define(
     "tools_not_as_shown",
     http=409,
     jsonrpc=-32602,
-    text="The server says something else of these tools now than what was shown; look again with "
-    "`mcp-platform server approve NAME --show`.",
+    text="What these tools say now is not what the word was shown for; look at the same tools again with "
+    "`mcp-platform server approve NAME [TOOL] --show`.",
     whose="caller",
 )
 TOOL_NOT_THERE = define(

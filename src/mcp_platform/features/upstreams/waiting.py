@@ -71,6 +71,8 @@ def show_changes(unit: Unit, params: WhichChanges, context: Context) -> Change:
         shown: list[object] = []
         left_out = 0
         for difference in differences(None if new else row.definition, row.definition if new else row.seen_definition):
+            if difference.at == "name" and not new:
+                continue  # what agents have says the name that they see; the tool is the same by its own
             if room > 0:
                 shown.append(msgspec.to_builtins(difference))
                 room -= len(json.dumps(shown[-1]))

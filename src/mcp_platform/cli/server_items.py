@@ -30,7 +30,7 @@ def print_tools(session: Session, shown: list[dict[str, Any]], skipped: list[dic
             [
                 tool.get("server"),
                 tool["name"],
-                tool["exposed"] or "nothing",
+                "nothing" if tool.get("state") == "gone" else tool["exposed"] or "nothing",
                 tool.get("state"),
                 tool.get("tokens"),
                 short(tool.get("description")),

@@ -1,4 +1,4 @@
-"""What an operator is told of servers that are not what they should be."""
+"""What an operator is told of servers that are not what they should be, and of what a command makes."""
 
 import json
 import sys
@@ -69,3 +69,13 @@ def test_what_changed_in_a_tool_is_shown_before_it_is_approved(platform: Platfor
     assert late["error"]["code"] == "tools_not_as_shown"
     seen = platform.cli("server", "approve", "files", "--show")["seen"]
     assert platform.cli("server", "approve", "files", "--all", "--seen", seen)["approved"] == ["read"]
+
+
+def test_a_limit_is_set_whole_and_for_a_principal_that_exists(platform: Platform) -> None:
+    limit = ("limit", "set", "batch", "--rate", "30/m")
+    refused = platform.cli(*limit, "--principal", "nightly-batch", status=1)
+    assert refused["error"]["code"] == "principal_unknown"
+    platform.cli("key", "create", "--principal", "nightly-batch")
+    assert platform.cli(*limit, "--burst", "5", "--principal", "nightly-batch")["burst"] == 5
+    again = platform.cli(*limit)
+    assert (again["burst"], again["principal"]) == (30, None)

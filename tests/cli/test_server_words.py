@@ -1,6 +1,8 @@
 """What an operator is told of servers that are not what they should be, and of what a command makes."""
 
 import json
+import os
+import pwd
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +71,16 @@ def test_what_changed_in_a_tool_is_shown_before_it_is_approved(platform: Platfor
     assert late["error"]["code"] == "tools_not_as_shown"
     seen = platform.cli("server", "approve", "files", "--show")["seen"]
     assert platform.cli("server", "approve", "files", "--all", "--seen", seen)["approved"] == ["read"]
+
+
+@pytest.mark.long
+def test_a_stdio_server_runs_in_the_home_of_the_platforms_user(platform: Platform, tmp_path: Path) -> None:
+    """Not where it was added: a script that is named by a relative path is looked for there, or in --cwd."""
+    says = "import os; print(os.getcwd(), flush=True); import time; time.sleep(600)"
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    for options, folder in (((), home), (("--cwd", str(tmp_path)), str(tmp_path))):
+        done = platform.run("server", "add", "where", *options, "--", sys.executable, "-c", says)
+        assert done.stderr.splitlines()[-1].endswith(f"It wrote: {folder}")
 
 
 def test_a_limit_is_set_whole_and_for_a_principal_that_exists(platform: Platform) -> None:

@@ -73,6 +73,31 @@ def test_what_changed_in_a_tool_is_shown_before_it_is_approved(platform: Platfor
     assert platform.cli("server", "approve", "files", "--all", "--seen", seen)["approved"] == ["read"]
 
 
+@pytest.mark.peers
+@pytest.mark.long
+def test_doctor_says_once_how_tools_that_wait_are_approved(platform: Platform, tmp_path: Path) -> None:
+    """First that they are to be listed again, then that they are to be read; each line of it works as it stands."""
+
+    def advised() -> list[str]:
+        found = platform.cli("doctor")["findings"]
+        of_wiki = [each for each in found if each["check"].startswith("upstream.wiki") and each["level"] != "ok"]
+        return [line for each in of_wiki for line in each["do"].split("`")[1::2]]
+
+    lists = tmp_path / "lists.json"
+    tool = {"name": "read", "description": "Reads.", "inputSchema": {"type": "object"}}
+    lists.write_text(json.dumps({"tools": [tool]}))
+    platform.cli("server", "add", "wiki", "--", str(python_of("mcp1")), str(CHANGING), str(lists))
+    assert advised() == []
+    lists.write_text(json.dumps({"tools": [tool, {**tool, "name": "write"}]}))
+    refresh, show = "mcp-platform server refresh wiki", "mcp-platform server approve wiki --show"
+    assert advised() == [refresh, show]
+    for line in (refresh, show):
+        platform.cli(*line.split()[1:])
+    assert advised() == [show, "mcp-platform server approve wiki TOOL..."]
+    platform.cli("server", "approve", "wiki", "write")
+    assert advised() == []
+
+
 @pytest.mark.long
 def test_a_stdio_server_runs_in_the_home_of_the_platforms_user(platform: Platform, tmp_path: Path) -> None:
     """Not where it was added: a script that is named by a relative path is looked for there, or in --cwd."""
@@ -81,6 +106,13 @@ def test_a_stdio_server_runs_in_the_home_of_the_platforms_user(platform: Platfor
     for options, folder in (((), home), (("--cwd", str(tmp_path)), str(tmp_path))):
         done = platform.run("server", "add", "where", *options, "--", sys.executable, "-c", says)
         assert done.stderr.splitlines()[-1].endswith(f"It wrote: {folder}")
+
+
+def test_a_key_without_an_end_is_said_to_have_none(platform: Platform) -> None:
+    first = platform.run("key", "create", "--principal", "ana").stdout.splitlines()[0]
+    assert first.endswith(" for ana, without an end")
+    first = platform.run("key", "create", "--principal", "ana", "--expires-in", "1d").stdout.splitlines()[0]
+    assert ", until 20" in first
 
 
 def test_a_limit_is_set_whole_and_for_a_principal_that_exists(platform: Platform) -> None:

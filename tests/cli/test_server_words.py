@@ -1,6 +1,8 @@
-"""What an operator is told of servers that are not what they should be."""
+"""What an operator is told of servers that are not what they should be, and of what a command makes."""
 
 import json
+import os
+import pwd
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,3 +91,54 @@ def test_a_stdio_server_that_somebody_saw_fail_is_shown_as_not_reached(platform:
     platform.wait_for(lambda: stale() is not None, "the mark", 20)
     (tmp_path / "away.py").rename(script)
     platform.wait_for(lambda: stale() is None, "the mark to go", 30)
+
+
+@pytest.mark.long
+def test_doctor_says_once_how_tools_that_wait_are_approved(platform: Platform, tmp_path: Path) -> None:
+    """First that they are to be listed again, then that they are to be read; each line of it works as it stands."""
+
+    def advised() -> list[str]:
+        found = platform.cli("doctor")["findings"]
+        of_wiki = [each for each in found if each["check"].startswith("upstream.wiki") and each["level"] != "ok"]
+        return [line for each in of_wiki for line in each["do"].split("`")[1::2]]
+
+    lists = tmp_path / "lists.json"
+    tool = {"name": "read", "description": "Reads.", "inputSchema": {"type": "object"}}
+    lists.write_text(json.dumps({"tools": [tool]}))
+    platform.cli("server", "add", "wiki", "--", str(python_of("mcp1")), str(CHANGING), str(lists))
+    assert advised() == []
+    lists.write_text(json.dumps({"tools": [tool, {**tool, "name": "write"}]}))
+    refresh, show = "mcp-platform server refresh wiki", "mcp-platform server approve wiki --show"
+    assert advised() == [refresh, show]
+    for line in (refresh, show):
+        platform.cli(*line.split()[1:])
+    assert advised() == [show, "mcp-platform server approve wiki TOOL..."]
+    platform.cli("server", "approve", "wiki", "write")
+    assert advised() == []
+
+
+@pytest.mark.long
+def test_a_stdio_server_runs_in_the_home_of_the_platforms_user(platform: Platform, tmp_path: Path) -> None:
+    """Not where it was added: a script that is named by a relative path is looked for there, or in --cwd."""
+    says = "import os; print(os.getcwd(), flush=True); import time; time.sleep(600)"
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    for options, folder in (((), home), (("--cwd", str(tmp_path)), str(tmp_path))):
+        done = platform.run("server", "add", "where", *options, "--", sys.executable, "-c", says)
+        assert done.stderr.splitlines()[-1].endswith(f"It wrote: {folder}")
+
+
+def test_a_key_without_an_end_is_said_to_have_none(platform: Platform) -> None:
+    first = platform.run("key", "create", "--principal", "ana").stdout.splitlines()[0]
+    assert first.endswith(" for ana, without an end")
+    first = platform.run("key", "create", "--principal", "ana", "--expires-in", "1d").stdout.splitlines()[0]
+    assert ", until 20" in first
+
+
+def test_a_limit_is_set_whole_and_for_a_principal_that_exists(platform: Platform) -> None:
+    limit = ("limit", "set", "batch", "--rate", "30/m")
+    refused = platform.cli(*limit, "--principal", "nightly-batch", status=1)
+    assert refused["error"]["code"] == "principal_unknown"
+    platform.cli("key", "create", "--principal", "nightly-batch")
+    assert platform.cli(*limit, "--burst", "5", "--principal", "nightly-batch")["burst"] == 5
+    again = platform.cli(*limit)
+    assert (again["burst"], again["principal"]) == (30, None)

@@ -255,6 +255,14 @@ def test_official_clients_work_at_a_virtual_server(platform: Platform, client: C
     assert "tools" not in json.dumps(client(platform.mcp_url + "/few", platform.api_key, ["list"]))
 
 
+def test_what_agents_are_told_is_shown_to_people(platform: Platform, tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("Ask the time first.\nThen rest.\n")
+    platform.cli("virtual", "set", "off", "--instructions", str(words))
+    people = platform.run("virtual", "show", "off").stdout
+    assert "Instructions Ask the time first.\n             Then rest.\n" in people
+
+
 def test_the_command_line_says_what_is_there_and_what_is_wrong(platform: Platform) -> None:
     shown = platform.cli("virtual", "show", "both")
     assert [(each["own"], each["exposed"]) for each in shown["items"]] == [

@@ -36,15 +36,20 @@ def _one(server: dict[str, Any], session: Session) -> Iterator[Finding]:
             check, f"server {name}: {found.text}{stage}", f"See `mcp-platform server test {name}`, and its log."
         )
         return
-    differs = [f"{len(answer[kind])} {kind}" for kind in ("new", "gone", "changed") if answer.get(kind)]
+    # What waits already is said once, with how to approve it: see _listed.
+    kinds = ("gone",) if server.get("awaiting") else ("new", "gone", "changed")
+    differs = [f"{len(answer[kind])} {kind}" for kind in kinds if answer.get(kind)]
     if differs:
         yield warning(
             check,
             f"server {name} answers, but its tools are not as approved: {', '.join(differs)}",
-            f"See `mcp-platform server tools {name}`, then `mcp-platform server approve {name}`.",
+            f"See `mcp-platform server tools {name}`."
+            if differs == [f"{len(answer['gone'])} gone"]
+            else f"Run `mcp-platform server refresh {name}`, then see `mcp-platform server approve {name} --show`.",
         )
     else:
-        yield ok(check, f"server {name} answers after {answer['ms']:.0f} ms, {answer['tool_count']} tools as approved")
+        as_approved = "" if server.get("awaiting") else " as approved"
+        yield ok(check, f"server {name} answers after {answer['ms']:.0f} ms, {answer['tool_count']} tools{as_approved}")
 
 
 def _listed(server: dict[str, Any]) -> Iterator[Finding]:

@@ -86,7 +86,9 @@ def create(
     if session.out.as_json:
         return
     name = made.get("id", "")
-    session.out.line(f"Made key {name} for {principal}, until {moment(made.get('not_after'), clock.now())}")
+    ends = made.get("not_after")
+    until = "without an end" if ends is None else f"until {moment(ends, clock.now())}"
+    session.out.line(f"Made key {name} for {principal}, {until}")
     reveal(session, {"API key": str(made["api_key"])}, f"key-{name}.txt")
     session.out.advice("It is not shown again. Agents send it as `Authorization: Bearer KEY`.")
     if made.get("principal_created") and not made.get("roles_granted"):

@@ -19,7 +19,7 @@ _SIZES = ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"))
     cls=LazyGroup,
     examples=["mcp-platform limit set searches --rate 30/m --burst 5 --tool web/search", "mcp-platform limit list"],
     entries={
-        "set": Entry("limit", "set_limit", "Make a limit, or change the one of that name."),
+        "set": Entry("limit", "set_limit", "Make a limit, or replace the one of that name."),
         "list": Entry("limit", "list_limits", "List the limits."),
         "remove": Entry("limit", "remove", "Remove a limit."),
     },
@@ -63,7 +63,9 @@ def limit() -> None:
 )
 @click.option("--tool", metavar="SERVER/TOOL", help="Only calls of these tools; `*` stands for any server or any tool.")
 @click.option(
-    "--principal", metavar="NAME", help="Only for this principal, in place of a limit for each with the same scope."
+    "--principal",
+    metavar="NAME",
+    help="Only for this principal, which must exist, in place of a limit for each with the same scope.",
 )
 @click.option(
     "--shadow",
@@ -87,7 +89,8 @@ def set_limit(
     shadow: bool,
     strict: bool,
 ) -> None:
-    """Make the limit NAME, or change it. Its counters begin anew when its rate or burst changes."""
+    """Make the limit NAME, or replace it whole: what is not given is at its default again, whatever it was before. Its
+    counters begin anew when its rate or burst changes."""
     count, period_s = _rate(rate)
     answer = session.ask(
         "limit.set",

@@ -53,7 +53,7 @@ def server() -> None:
 @click.option("--header-file", multiple=True, metavar="FILE", help="A file with lines `K: V`; `-` is stdin.")
 @click.option("--env", multiple=True, metavar="K=V", help="A variable for a stdio server; K alone passes it on.")
 @click.option("--env-file", multiple=True, metavar="FILE", help="A file with lines K=V; `-` is stdin.")
-@click.option("--cwd", metavar="DIR", help="Where a stdio server runs.")
+@click.option("--cwd", metavar="DIR", help="Where a stdio server runs. [default: the home of the platform's user]")
 @click.option("--ca-file", metavar="FILE", help="PEM certificates that vouch for an https server; no others do.")
 @click.option(
     "--pin", multiple=True, metavar="sha256//BASE64", help="The public key an https server must have, too. Repeatable."
@@ -97,7 +97,8 @@ def add(
     """Connect to a server, list its tools, and let agents with a role that allows them use them.
 
     An HTTP server is named by its URL. A stdio server is a command after `--`: it is started as it stands, without a
-    shell, with no environment but what --env gives. A value V may be @file:PATH, @env:NAME or @stdin, which keeps it
+    shell, with no environment but what --env gives, and not in the folder where you are: paths among its arguments
+    should be absolute, or --cwd given. A value V may be @file:PATH, @env:NAME or @stdin, which keeps it
     off the command line; it is sealed before it is stored.
     """
     url = _url_of(target)

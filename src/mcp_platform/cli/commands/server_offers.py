@@ -136,7 +136,9 @@ def refresh(session: Session, *, name: str) -> None:
     if session.out.as_json:
         return
     changed = ", ".join(answer["lists"]) or "nothing"
-    session.out.line(f"Server {name} answers ({answer['era']}) after {answer['ms']:.0f} ms. Other for agents now: {changed}.")
+    session.out.line(
+        f"Server {name} answers ({answer['era']}) after {answer['ms']:.0f} ms. Other for agents now: {changed}."
+    )
     for change, means in (
         ("new", "await approval"),
         ("changed", "await approval; agents see them as they were approved"),

@@ -125,9 +125,9 @@ def show(session: Session, *, name: str) -> None:
     if session.out.as_json:
         return
     session.out.line(f"At           {answer['path']}{'' if answer['enabled'] else ' (switched off)'}")
-    for label, value in (("Title", answer["title"]), ("Description", answer["description"])):
-        if value:
-            session.out.line(f"{label:<13}{value}")
+    for label in ("Title", "Description", "Instructions"):
+        for number, line in enumerate(answer[label.lower()].splitlines()):
+            session.out.line(f"{'' if number else label:<13}{line}")
     session.out.line(f"For          {', '.join(answer['roles']) or 'everybody'}, each within their own roles")
     searched, listed = answer["tokens_with_search"], answer["tokens_without_search"]
     other = f"without the search of tools {listed}" if answer["tool_search"] else f"with --tool-search {searched}"

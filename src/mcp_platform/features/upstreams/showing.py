@@ -256,8 +256,9 @@ def test_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
             UPSTREAM_TOOLS.c.upstream_id == upstream_id,
             or_(UPSTREAM_TOOLS.c.approved_at.is_not(None), UPSTREAM_TOOLS.c.skipped.is_not(None)),
         )
-    )
+    ).all()
     known = {row.name: row.definition_hash for row in rows}
+    listed = {row.name for row in rows if row.gone_at is None}
     seen = {tool.name: tool.definition_hash for tool in looked.tools}
     return Change(
         result={
@@ -269,7 +270,7 @@ def test_server(unit: Unit, params: ServerNamed, context: Context) -> Change:
             **{f"{kind[:-1]}_count": len(items) for kind, items in looked.items.items()},
             "problems": dict(looked.problems),
             "new": short_names(seen.keys() - known.keys()),
-            "gone": short_names(known.keys() - seen.keys()),
+            "gone": short_names(listed - seen.keys()),
             "changed": short_names({name for name in seen.keys() & known.keys() if seen[name] != known[name]}),
         },
         target=params.name,

@@ -152,7 +152,7 @@ async def test_a_server_that_may_change_is_approved_at_once_and_the_log_says_wha
         await until(lambda: _is(kept, "s", tools=2, awaiting=0))
         ((actor, outcome, params),) = audited(kept, "upstreams:tool:approve")
         assert (actor, outcome) == ("system:control", "ok")
-        assert msgspec.json.decode(params or "") == {"name": "s", "tools": ["x", "y"]}
+        assert msgspec.json.decode(params or "") == {"name": "s", "tools": ["x", "y"], "seen": None}
         server.lists["tools"] = [tool("x", "other"), tool("y"), tool("z")]
         answer = await kept.here.ask("server.refresh", name="s")
         assert answer["accepted"] == ["z"]

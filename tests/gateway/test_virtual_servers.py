@@ -170,7 +170,7 @@ def test_the_record_names_the_endpoint(platform: Platform) -> None:
 
     def there() -> bool:
         rows = platform.cli("audit", "search", "endpoint:both method:tools/call kind:call")["rows"]
-        return len(rows) == before + 1 and rows[0]["tool"] == "echo"
+        return len(rows) > before and rows[0]["tool"] == "echo"  # calls of other tests may come in only now
 
     platform.wait_for(there, "the record", 20)
     listed = ("audit", "search", "endpoint:both kind:answered method:tools/list")

@@ -291,7 +291,7 @@ ACTIONS = (
         params=Approval,
         run=approve_tools,
         summary="Approves tools that are new or changed, as the server was last seen to list them.",
-        records=("name", "tools"),
+        records=("name", "tools", "seen"),
     ),
     Action(
         name="server.stale",

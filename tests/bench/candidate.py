@@ -16,6 +16,8 @@ class Candidate:
     credentials: tuple[str, ...]
     """Values of `Authorization`; none where nobody asks."""
     tls: bool = False
+    legacy: bool = False
+    """Speaks 2025-11-25 and wants no session."""
 
 
 def until_open(port: int, timeout_s: float = 30.0) -> None:

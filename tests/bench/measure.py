@@ -167,9 +167,7 @@ def _record() -> dict[str, Any]:
 def _before_fastmcp() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-") as made, peers.before_fastmcp(Path(made)) as candidates:
         mixes = {
-            each.name: closed_loop.written(
-                Path(made) / f"{number}.mix", peers.additions(each.credentials, 500), each.port
-            )
+            each.name: closed_loop.written(Path(made) / f"{number}.mix", peers.additions(each, 500), each.port)
             for number, each in enumerate(candidates)
         }
         return _data(in_turns(candidates, mixes, connections=8, seconds=3, rounds=3))

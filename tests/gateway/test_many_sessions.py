@@ -55,6 +55,7 @@ def live(platform: Platform, number: int) -> None:
 def test_sessions_that_are_dropped_leave_nothing_behind(tmp_path: Path, sessions: int) -> None:
     with running_platform(tmp_path, config="[calls]\nparked_ttl_s = 1.0") as platform:
         platform.cli("server", "add", "stdio", "--shared", "--", *line("--only", "legacy"))
+        platform.cli("limit", "remove", "each-principal")  # one principal asks as fast as it can
         for number in range(100):
             live(platform, number)
         children = len(platform.family())

@@ -6,17 +6,17 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mcp_platform.features.apikeys.model import shard_of
 from tests.bench import closed_loop, traffic
 from tests.bench.candidate import Candidate
 from tests.bench.gateways import made_keys
 from tests.bench.machine import MEASURED, pin, tree
 from tests.bench.rounds import in_turns, ratio
 from tests.bench.upstreams import stub
+from tests.gateway.many_keys import add_keys
 from tests.journeys.platform import Platform
 
 REGISTERED = 100_000
@@ -72,18 +72,8 @@ def _gateway(folder: Path, name: str, registered: int) -> Iterator[Candidate]:
 
 def _add_keys_and_roles(platform: Platform, count: int) -> None:
     """Straight into the database of a platform that is not running; each role allows one tool."""
-    database = sqlite3.connect(platform.data / "platform.db")
-    try:
-        (principal,) = database.execute("select id from principals limit 1").fetchone()
-        names = [f"bulk{number:08d}" for number in range(count)]
-        keys = [(name, shard_of(name).to_bytes(32), principal, "bulk", shard_of(name), 0.0, "bench") for name in names]
-        database.executemany(
-            "insert into api_keys (id, mac, principal_id, agent, shard, created_at, created_by) values (?,?,?,?,?,?,?)",
-            keys,
-        )
+    with closing(sqlite3.connect(platform.data / "platform.db")) as database:
+        add_keys(database, count)
         roles = [(f"role-{number}", f'["stub-0/lookup_{number}"]', 0, 0.0) for number in range(count)]
         database.executemany("insert into roles (name, rules, built_in, created_at) values (?,?,?,?)", roles)
-        database.execute("update platform set revision = revision + 1")
         database.commit()
-    finally:
-        database.close()

@@ -3,12 +3,13 @@
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from mcp_platform.features.apikeys.model import shard_of
 from tests.gateway.door import Door
+from tests.gateway.many_keys import add_keys
 from tests.gateway.wires import Wire, wires_to_each_worker
 from tests.journeys.platform import Platform
 
@@ -16,23 +17,6 @@ pytestmark = pytest.mark.alone
 
 KEYS = 100_000
 PUBLISHES = 10
-
-
-def add_keys(platform: Platform) -> None:
-    """As many keys as a large company has, straight into the database of a platform that is not running."""
-    database = sqlite3.connect(platform.data / "platform.db")
-    try:
-        (principal,) = database.execute("select id from principals limit 1").fetchone()
-        names = [f"bulk{number:08d}" for number in range(KEYS)]
-        rows = [(name, shard_of(name).to_bytes(32), principal, "bulk", shard_of(name), 0.0, "test") for name in names]
-        database.executemany(
-            "insert into api_keys (id, mac, principal_id, agent, shard, created_at, created_by) values (?,?,?,?,?,?,?)",
-            rows,
-        )
-        database.execute("update platform set revision = revision + 1")
-        database.commit()
-    finally:
-        database.close()
 
 
 def gaps(wire: Wire, stop: threading.Event, found: list[tuple[float, float]]) -> None:
@@ -47,7 +31,9 @@ def test_publishing_with_a_hundred_thousand_keys_stalls_no_worker(tmp_path: Path
     """The issue: never more than 20 ms. What the work itself costs comes with every publish, what a busy machine adds
     does not: so the least of the longest waits counts, and all are printed."""
     platform = Platform.make(tmp_path)
-    add_keys(platform)
+    with closing(sqlite3.connect(platform.data / "platform.db")) as database:
+        add_keys(database, KEYS)
+        database.commit()
     platform.start()
     try:
         wires = list(wires_to_each_worker(platform).values())
